@@ -1,0 +1,136 @@
+//! The kernel structure members the programs read.
+//!
+//! rustc emits no CO-RE relocations, so the collector resolves each member in the running kernel's BTF and
+//! hands the offsets over as a read-only global, one word per [`Member`]. A program asks for a member by its
+//! id and gets `None` where the kernel has none: a wrong offset is impossible, a missing one is visible.
+
+/// Value of a member that this kernel does not have, or has with another type.
+pub const MISSING: u32 = u32::MAX;
+
+/// What kind of place a member is; BTF must agree or the member counts as missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A pointer.
+    Pointer,
+    /// An integer, enum or `atomic_t` of 4 bytes.
+    Word,
+    /// An integer or `atomic_long_t` of 8 bytes.
+    Long,
+    /// An array of `char`, or a `u8` array: at least this many bytes.
+    Bytes(u32),
+    /// A structure embedded here; only its address is used.
+    Embedded,
+    /// A bit field of one bit. The word handed over counts bits, not bytes.
+    Bit,
+}
+
+/// Where a member is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Name of the structure.
+    pub structure: &'static str,
+    /// Path of the member in it, joined by dots; anonymous unions and structures are looked through.
+    pub path: &'static str,
+    /// Module whose BTF has the structure if the kernel image's has not; empty for none.
+    pub module: &'static str,
+    /// What it has to be.
+    pub shape: Shape,
+}
+
+macro_rules! members {
+    ($( $name:ident = $structure:literal $path:literal $shape:expr $(, in $module:literal)? ; )+) => {
+        /// A member of a kernel structure.
+        #[repr(u16)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Member { $( #[doc = concat!("`", $structure, ".", $path, "`")] $name ),+ }
+
+        impl Member {
+            /// Every member, in the order of the words handed over.
+            pub const ALL: &'static [Member] = &[$( Member::$name ),+];
+
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// Where the member is declared.
+            pub const fn place(self) -> Place {
+                match self {
+                    $( Member::$name => Place {
+                        structure: $structure, path: $path, module: concat!($($module)?), shape: $shape,
+                    } ),+
+                }
+            }
+        }
+    };
+}
+
+members! {
+    DeviceName = "device" "kobj.name" Shape::Pointer;
+    DeviceParent = "device" "parent" Shape::Pointer;
+    DeviceBus = "device" "bus" Shape::Pointer;
+    DeviceClass = "device" "class" Shape::Pointer;
+    DeviceDriver = "device" "driver" Shape::Pointer;
+    DeviceMutex = "device" "mutex" Shape::Embedded;
+    DeviceSuppliers = "device" "links.suppliers" Shape::Embedded;
+    DevicePmCompletion = "device" "power.completion" Shape::Embedded;
+    DevicePrepared = "device" "power.is_prepared" Shape::Bit;
+    DeviceSuspended = "device" "power.is_suspended" Shape::Bit;
+    DeviceLateSuspended = "device" "power.is_late_suspended" Shape::Bit;
+    DeviceNoirqSuspended = "device" "power.is_noirq_suspended" Shape::Bit;
+    DeviceAsync = "device" "power.async_suspend" Shape::Bit;
+    DeviceDirectComplete = "device" "power.direct_complete" Shape::Bit;
+    DeviceIgnoreChildren = "device" "power.ignore_children" Shape::Bit;
+    DeviceSyscore = "device" "power.syscore" Shape::Bit;
+    BusName = "bus_type" "name" Shape::Pointer;
+    ClassName = "class" "name" Shape::Pointer;
+    DriverName = "device_driver" "name" Shape::Pointer;
+    LinkSupplier = "device_link" "supplier" Shape::Pointer;
+    LinkConsumer = "device_link" "consumer" Shape::Pointer;
+    LinkSupplierNode = "device_link" "c_node" Shape::Embedded;
+    LinkStatus = "device_link" "status" Shape::Word;
+    LinkFlags = "device_link" "flags" Shape::Word;
+    MutexOwner = "mutex" "owner" Shape::Long;
+    RwsemOwner = "rw_semaphore" "owner" Shape::Long;
+    RtMutexOwner = "rt_mutex_base" "owner" Shape::Pointer;
+    TaskTid = "task_struct" "pid" Shape::Word;
+    TaskTgid = "task_struct" "tgid" Shape::Word;
+    TaskComm = "task_struct" "comm" Shape::Bytes(16);
+    TaskState = "task_struct" "__state" Shape::Word;
+    QueueData = "request_queue" "queuedata" Shape::Pointer;
+    QueuePmOnly = "request_queue" "pm_only" Shape::Word;
+    QueueFreezeDepth = "request_queue" "mq_freeze_depth" Shape::Word;
+    WorkFunction = "work_struct" "func" Shape::Pointer;
+    DelayedWork = "delayed_work" "work" Shape::Embedded;
+    PoolWorkqueue = "pool_workqueue" "wq" Shape::Pointer;
+    WorkqueueName = "workqueue_struct" "name" Shape::Bytes(24);
+    WorkqueueFlags = "workqueue_struct" "flags" Shape::Word;
+    AsyncWork = "async_entry" "work" Shape::Embedded;
+    AsyncFunction = "async_entry" "func" Shape::Pointer;
+    AsyncData = "async_entry" "data" Shape::Pointer;
+    SdevQueue = "scsi_device" "request_queue" Shape::Pointer, in "scsi_mod";
+    SdevDevice = "scsi_device" "sdev_gendev" Shape::Embedded, in "scsi_mod";
+    SdevState = "scsi_device" "sdev_state" Shape::Word, in "scsi_mod";
+    ScsiHostNumber = "Scsi_Host" "host_no" Shape::Word, in "scsi_mod";
+    CommandDevice = "scsi_cmnd" "device" Shape::Pointer, in "scsi_mod";
+    CommandBytes = "scsi_cmnd" "cmnd" Shape::Bytes(1), in "scsi_mod";
+    CommandResult = "scsi_cmnd" "result" Shape::Word, in "scsi_mod";
+    PortHost = "ata_port" "host" Shape::Pointer, in "libata";
+    PortDevice = "ata_port" "tdev" Shape::Embedded, in "libata";
+    PortScanMutex = "ata_port" "scsi_scan_mutex" Shape::Embedded, in "libata";
+    PortRescanTask = "ata_port" "scsi_rescan_task" Shape::Embedded, in "libata";
+    PortNumber = "ata_port" "print_id" Shape::Word, in "libata";
+    PortFlags = "ata_port" "pflags" Shape::Word, in "libata";
+    AtaHostDevice = "ata_host" "dev" Shape::Pointer, in "libata";
+    AtaDeviceLink = "ata_device" "link" Shape::Pointer, in "libata";
+    AtaDeviceSdev = "ata_device" "sdev" Shape::Pointer, in "libata";
+    AtaLinkPort = "ata_link" "ap" Shape::Pointer, in "libata";
+}
+
+/// Facts about this kernel that a program cannot read from a structure, handed over with the members.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct KernelFacts {
+    /// Offset in bytes (bits for [`Shape::Bit`]) of each [`Member`], or [`MISSING`].
+    pub members: [u32; Member::COUNT],
+    /// 1 if `scsi_rescan_device` takes a `struct scsi_device *`, 0 if a `struct device *`.
+    pub rescan_takes_sdev: u32,
+}

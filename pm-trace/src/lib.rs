@@ -1,0 +1,6 @@
+//! pm-trace: finds out, live, why a Linux system does not come back from sleep.
+//!
+//! Data flows one way through the rooms: `kernel` says what this kernel offers, `capture` records, `event`
+//! is what was recorded, `trace` stores it, `model` folds it, `diagnose` explains it, `report` shows it.
+
+pub mod event;
