@@ -84,7 +84,6 @@ members! {
     ClassName = "class" "name" Shape::Pointer;
     DriverName = "device_driver" "name" Shape::Pointer;
     LinkSupplier = "device_link" "supplier" Shape::Pointer;
-    LinkConsumer = "device_link" "consumer" Shape::Pointer;
     LinkSupplierNode = "device_link" "c_node" Shape::Embedded;
     LinkStatus = "device_link" "status" Shape::Word;
     LinkFlags = "device_link" "flags" Shape::Word;

@@ -1,0 +1,109 @@
+//! The way into the ring buffer, with its counters.
+
+use crate::maps::{CONTROL, COUNTERS, EVENTS};
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_smp_processor_id, bpf_ktime_get_boot_ns,
+};
+use pm_trace_common::COMM_LEN;
+use pm_trace_common::control::{Counters, armed};
+use pm_trace_common::header::{Header, KindOf, Record};
+use pm_trace_common::hook::Hook;
+
+/// Number of the open window; `None` if programs are to do nothing.
+#[inline(always)]
+pub fn window() -> Option<u32> {
+    let control = CONTROL.get(0)?;
+    // SAFETY: `control` is valid; user space may write it at any time.
+    unsafe {
+        if core::ptr::read_volatile(&raw const control.armed) != armed::OPEN {
+            return None;
+        }
+        Some(core::ptr::read_volatile(&raw const control.window))
+    }
+}
+
+/// Counts a hit of the hook, if the window is open. A program begins with this and ends where it says no.
+#[inline(always)]
+pub fn enter(hook: Hook) -> Option<u32> {
+    let window = window()?;
+    count(hook, |counters| counters.hits += 1);
+    Some(window)
+}
+
+#[inline(always)]
+fn count(hook: Hook, add: impl FnOnce(&mut Counters)) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(hook as u32) {
+        // SAFETY: the element of this CPU, which nothing else of this hook touches meanwhile.
+        add(unsafe { &mut *counters });
+    }
+}
+
+/// Counts that something a program needed was not to be had: a full map, a fault.
+#[inline(always)]
+pub fn failed(hook: Hook) {
+    count(hook, |counters| counters.errors += 1);
+}
+
+/// Sends a record of kind `K`, whose payload `fill` writes.
+///
+/// `fill` gets uninitialised memory and must write every field; of arrays, as much as their own length
+/// or terminator says.
+#[inline(always)]
+pub fn emit<K: KindOf>(hook: Hook, fill: impl FnOnce(*mut K::Payload))
+where
+    K::Payload: 'static,
+{
+    let Some(mut entry) = EVENTS.reserve::<Record<K::Payload>>(0) else {
+        count(hook, |counters| counters.lost += 1);
+        return;
+    };
+    let record = entry.as_mut_ptr();
+    // SAFETY: the slot has the size of the record; every field is written through raw pointers.
+    unsafe {
+        header(&raw mut (*record).header, hook, K::KIND as u16, size_of::<Record<K::Payload>>() as u16);
+        fill(&raw mut (*record).payload);
+    }
+    entry.submit(0);
+    count(hook, |counters| counters.records += 1);
+}
+
+/// Sends a record whose payload is at hand.
+#[inline(always)]
+pub fn send<K: KindOf>(hook: Hook, payload: K::Payload)
+where
+    K::Payload: 'static,
+{
+    emit::<K>(hook, |to| {
+        // SAFETY: `emit` hands out memory of the payload's type.
+        unsafe { to.write(payload) }
+    });
+}
+
+/// # Safety
+/// `to` must be valid for writes.
+#[inline(always)]
+unsafe fn header(to: *mut Header, hook: Hook, kind: u16, size: u16) {
+    // SAFETY: `to` is valid by contract; the helpers have no preconditions.
+    unsafe {
+        // After the reservation, so that the order of times follows the order in the buffer.
+        (*to).time = bpf_ktime_get_boot_ns();
+        let ids = bpf_get_current_pid_tgid();
+        (*to).tid = ids as u32;
+        (*to).tgid = (ids >> 32) as u32;
+        (*to).kind = kind;
+        (*to).cpu = bpf_get_smp_processor_id() as u16;
+        (*to).size = size;
+        (*to).hook = hook as u16;
+        bpf_get_current_comm((&raw mut (*to).comm).cast(), COMM_LEN as u32);
+    }
+}
+
+/// The header of the record whose payload is `payload`, to name another task than the current one.
+///
+/// # Safety
+/// `payload` must be what [`emit`] handed to `fill`.
+#[inline(always)]
+pub unsafe fn header_of<P>(payload: *mut P) -> *mut Header {
+    // SAFETY: by contract the payload follows its header in a `Record`.
+    unsafe { payload.byte_sub(core::mem::offset_of!(Record<P>, payload)).cast() }
+}

@@ -1,0 +1,175 @@
+//! Reading the kernel's structures through the members user space resolved.
+
+use aya_ebpf::helpers::{
+    bpf_probe_read_kernel,
+    generated::{bpf_get_stack, bpf_probe_read_kernel as read_raw, bpf_probe_read_kernel_str},
+};
+use pm_trace_common::member::{KernelFacts, MISSING, Member};
+use pm_trace_common::{Stack, lock};
+
+/// Written by user space before the programs are loaded, read-only afterwards.
+#[unsafe(no_mangle)]
+static FACTS: KernelFacts = KernelFacts { members: [MISSING; Member::COUNT], rescan_takes_sdev: 0 };
+
+/// Offset of a member; `None` if this kernel has none.
+#[inline(always)]
+pub fn offset(member: Member) -> Option<u64> {
+    // SAFETY: a static is always readable; volatile because user space changes it before the load.
+    let offset = unsafe { core::ptr::read_volatile(&raw const FACTS.members[member as usize]) };
+    if offset == MISSING { None } else { Some(u64::from(offset)) }
+}
+
+/// Whether `scsi_rescan_device` takes a `struct scsi_device *`.
+#[inline(always)]
+pub fn rescan_takes_sdev() -> bool {
+    // SAFETY: as in `offset`.
+    unsafe { core::ptr::read_volatile(&raw const FACTS.rescan_takes_sdev) != 0 }
+}
+
+/// Reads a value of the kernel's; `None` if the address is not mapped.
+#[inline(always)]
+fn read<T: Copy>(address: u64) -> Option<T> {
+    // SAFETY: the helper checks the address.
+    unsafe { bpf_probe_read_kernel(address as *const T) }.ok()
+}
+
+/// Address of an embedded member; `None` if the base is NULL or the member is missing.
+#[inline(always)]
+pub fn embedded(base: u64, member: Member) -> Option<u64> {
+    if base == 0 { None } else { Some(base + offset(member)?) }
+}
+
+/// The structure in which `address` is the member.
+#[inline(always)]
+pub fn container(address: u64, member: Member) -> Option<u64> {
+    if address == 0 { None } else { Some(address.wrapping_sub(offset(member)?)) }
+}
+
+/// A pointer or 8-byte member; 0 if it cannot be had.
+#[inline(always)]
+pub fn pointer(base: u64, member: Member) -> u64 {
+    match embedded(base, member) {
+        Some(address) => read(address).unwrap_or(0),
+        None => 0,
+    }
+}
+
+/// A 4-byte member; `None` if it cannot be had.
+#[inline(always)]
+pub fn word(base: u64, member: Member) -> Option<u32> {
+    read(embedded(base, member)?)
+}
+
+/// The first byte of a member; 0 if it cannot be had.
+#[inline(always)]
+pub fn byte(address: u64) -> u8 {
+    if address == 0 { 0 } else { read(address).unwrap_or(0) }
+}
+
+/// Something that is read at an address itself; 0 if it cannot be had.
+#[inline(always)]
+pub fn pointer_at(address: u64) -> u64 {
+    if address == 0 { 0 } else { read(address).unwrap_or(0) }
+}
+
+/// A one-bit field; `None` if it cannot be had.
+#[inline(always)]
+pub fn bit(base: u64, member: Member) -> Option<bool> {
+    if base == 0 {
+        return None;
+    }
+    let bit = offset(member)?;
+    let byte: u8 = read(base + bit / 8)?;
+    Some(byte >> (bit % 8) & 1 != 0)
+}
+
+/// Copies a NUL-terminated string; an empty one if it cannot be read.
+///
+/// # Safety
+/// `to` must be valid for writes of `N` bytes.
+#[inline(always)]
+pub unsafe fn string<const N: usize>(to: *mut [u8; N], from: u64) {
+    // SAFETY: `to` is valid by contract, the helper checks `from`.
+    unsafe {
+        if from == 0 || bpf_probe_read_kernel_str(to.cast(), N as u32, from as *const _) < 0 {
+            to.cast::<u8>().write(0);
+        }
+    }
+}
+
+/// The kernel stack of the current task.
+///
+/// # Safety
+/// `to` must be valid for writes, `context` must be the context of the running program.
+#[inline(always)]
+pub unsafe fn stack(to: *mut Stack, context: *mut core::ffi::c_void) {
+    // SAFETY: by contract; the size is the size of the array.
+    unsafe {
+        let frames = &raw mut (*to).frames;
+        (*to).len = bpf_get_stack(context.cast(), frames.cast(), size_of_val(&*frames) as u32, 0);
+    }
+}
+
+/// Address the traced function returns to; 0 if the stack cannot be walked.
+///
+/// # Safety
+/// `context` must be the context of the running kprobe program.
+#[inline(always)]
+pub unsafe fn caller(context: *mut core::ffi::c_void) -> u64 {
+    let mut frames = [0u64; 2];
+    // SAFETY: by contract; the size is the size of the array.
+    unsafe { bpf_get_stack(context.cast(), (&raw mut frames).cast(), size_of_val(&frames) as u32, 0) };
+    frames[1]
+}
+
+/// Writes who holds a lock.
+///
+/// The owner word holds flags in its low bits (kernel/locking/mutex.c, rwsem.c, rtmutex.c); for an rwsem
+/// held by readers the pointer is only a hint, which the flags say.
+///
+/// # Safety
+/// `to` must be valid for writes.
+#[inline(always)]
+pub unsafe fn owner(to: *mut lock::Owner, address: u64, flags: u32) {
+    const POINTER: u64 = !7;
+    let word = if flags & lock::flags::MUTEX != 0 {
+        pointer(address, Member::MutexOwner)
+    } else if flags & lock::flags::RT != 0 {
+        pointer(address, Member::RtMutexOwner)
+    } else if flags & lock::flags::PERCPU == 0 && flags & (lock::flags::READ | lock::flags::WRITE) != 0 {
+        pointer(address, Member::RwsemOwner)
+    } else {
+        0
+    };
+    let task = word & POINTER;
+    // SAFETY: `to` is valid by contract, the helpers check what they read.
+    unsafe {
+        (*to).bits = (word & !POINTER) as u32;
+        (*to).tid = word32(task, Member::TaskTid);
+        let comm = &raw mut (*to).comm;
+        match embedded(task, Member::TaskComm) {
+            Some(from) => string(comm, from),
+            None => comm.cast::<u8>().write(0),
+        }
+    }
+}
+
+/// A 4-byte member; 0 if it cannot be had.
+#[inline(always)]
+pub fn word32(base: u64, member: Member) -> u32 {
+    word(base, member).unwrap_or(0)
+}
+
+/// Copies bytes of the kernel's; zeroes the first if they cannot be read.
+///
+/// # Safety
+/// `to` must be valid for writes of `N` bytes.
+#[inline(always)]
+pub unsafe fn bytes<const N: usize>(to: *mut [u8; N], from: u64) {
+    // SAFETY: `to` is valid by contract, the helper checks `from`.
+    unsafe {
+        if from == 0 || read_raw(to.cast(), N as u32, from as *const _) < 0 {
+            to.cast::<u8>().write(0);
+        }
+    }
+}

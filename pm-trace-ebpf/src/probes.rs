@@ -1,0 +1,9 @@
+//! The programs, one file per subject, named like the wire types they send.
+
+mod ata;
+mod lock;
+mod pm;
+mod scsi;
+mod task;
+mod wait;
+mod work;

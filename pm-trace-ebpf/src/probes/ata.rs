@@ -1,0 +1,125 @@
+//! libata: ports, error handling, rescan.
+
+use crate::device::describe;
+use crate::emit::{emit, enter};
+use crate::kernel::{caller, container, embedded, pointer, word32};
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::macros::kprobe;
+use aya_ebpf::programs::ProbeContext;
+use pm_trace_common::header::{KindOf, kind_types};
+use pm_trace_common::hook::Hook;
+use pm_trace_common::member::Member;
+
+/// What is known of a place beyond the port.
+#[derive(Clone, Copy)]
+struct Extra {
+    sdev: u64,
+    event: i32,
+    is_async: u32,
+}
+
+const NOTHING: Extra = Extra { sdev: 0, event: 0, is_async: 0 };
+
+#[inline(always)]
+fn port<K>(ctx: &ProbeContext, hook: Hook, port: Option<u64>, extra: Extra) -> u32
+where
+    K: KindOf<Payload = pm_trace_common::ata::AtaPort>,
+{
+    let Some(window) = enter(hook) else { return 0 };
+    let Some(port) = port else { return 0 };
+    if let Some(dev) = embedded(port, Member::PortDevice) {
+        describe(dev, window, hook);
+    }
+    if let Some(dev) = embedded(extra.sdev, Member::SdevDevice) {
+        describe(dev, window, hook);
+    }
+    emit::<K>(hook, |to| {
+        // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
+        unsafe {
+            (*to).port = port;
+            (*to).controller = pointer(pointer(port, Member::PortHost), Member::AtaHostDevice);
+            (*to).sdev = extra.sdev;
+            (*to).print_id = word32(port, Member::PortNumber);
+            (*to).pflags = word32(port, Member::PortFlags);
+            (*to).event = extra.event;
+            (*to).is_async = extra.is_async;
+            (*to).caller = caller(ctx.as_ptr());
+        }
+    });
+    0
+}
+
+/// The port whose `tdev` is the first argument.
+#[inline(always)]
+fn from_device(ctx: &ProbeContext) -> Option<u64> {
+    container(ctx.arg(0)?, Member::PortDevice)
+}
+
+/// `ata_port_pm_resume(struct device *dev)`
+#[kprobe]
+pub fn ata_port_resume(ctx: ProbeContext) -> u32 {
+    port::<kind_types::AtaPortResume>(&ctx, Hook::AtaPortResume, from_device(&ctx), NOTHING)
+}
+
+/// `ata_port_pm_suspend(struct device *dev)`
+#[kprobe]
+pub fn ata_port_suspend(ctx: ProbeContext) -> u32 {
+    port::<kind_types::AtaPortSuspend>(&ctx, Hook::AtaPortSuspend, from_device(&ctx), NOTHING)
+}
+
+/// `ata_port_request_pm(struct ata_port *ap, pm_message_t mesg, unsigned int action, unsigned int ehi_flags,
+/// bool async)`
+#[kprobe]
+pub fn ata_request_pm(ctx: ProbeContext) -> u32 {
+    let extra = Extra {
+        event: ctx.arg::<u64>(1).unwrap_or(0) as i32,
+        is_async: u32::from(ctx.arg::<u64>(4).unwrap_or(0) as u8 != 0),
+        ..NOTHING
+    };
+    port::<kind_types::AtaRequestPm>(&ctx, Hook::AtaRequestPm, ctx.arg(0), extra)
+}
+
+/// `ata_scsi_port_error_handler(struct Scsi_Host *host, struct ata_port *ap)`
+#[kprobe]
+pub fn ata_eh(ctx: ProbeContext) -> u32 {
+    port::<kind_types::AtaEh>(&ctx, Hook::AtaEh, ctx.arg(1), NOTHING)
+}
+
+/// `ata_eh_handle_port_resume(struct ata_port *ap)`, or `ata_acpi_on_resume(struct ata_port *ap)`, which
+/// only it calls.
+#[kprobe]
+pub fn ata_eh_port_resume(ctx: ProbeContext) -> u32 {
+    port::<kind_types::AtaEhPortResume>(&ctx, Hook::AtaEhPortResume, ctx.arg(0), NOTHING)
+}
+
+/// `ata_eh_recover(struct ata_port *ap, ...)`
+#[kprobe]
+pub fn ata_eh_recover(ctx: ProbeContext) -> u32 {
+    port::<kind_types::AtaEhRecover>(&ctx, Hook::AtaEhRecover, ctx.arg(0), NOTHING)
+}
+
+/// `ata_dev_revalidate(struct ata_device *dev, ...)`
+#[kprobe]
+pub fn ata_revalidate(ctx: ProbeContext) -> u32 {
+    let dev = ctx.arg::<u64>(0).unwrap_or(0);
+    let ap = pointer(pointer(dev, Member::AtaDeviceLink), Member::AtaLinkPort);
+    let extra = Extra { sdev: pointer(dev, Member::AtaDeviceSdev), ..NOTHING };
+    port::<kind_types::AtaRevalidate>(&ctx, Hook::AtaRevalidate, (ap != 0).then_some(ap), extra)
+}
+
+/// `ata_scsi_dev_rescan(struct work_struct *work)`
+#[kprobe]
+pub fn ata_rescan(ctx: ProbeContext) -> u32 {
+    // The work stands first in a delayed work, so this holds whichever of the two `scsi_rescan_task` is.
+    let ap = match ctx.arg::<u64>(0) {
+        Some(work) => container(work, Member::PortRescanTask),
+        None => None,
+    };
+    port::<kind_types::AtaRescan>(&ctx, Hook::AtaRescan, ap, NOTHING)
+}
+
+/// `ata_port_wait_eh(struct ata_port *ap)`
+#[kprobe]
+pub fn ata_wait_eh(ctx: ProbeContext) -> u32 {
+    port::<kind_types::AtaWaitEh>(&ctx, Hook::AtaWaitEh, ctx.arg(0), NOTHING)
+}

@@ -1,0 +1,179 @@
+//! PM core: phases, steps of devices, callbacks, waits between devices.
+
+use crate::device::{describe, power};
+use crate::emit::{emit, enter, failed, send};
+use crate::kernel::{embedded, string};
+use crate::maps::{CONTROL, PM_COMPLETIONS};
+use aya_ebpf::macros::{kprobe, raw_tracepoint};
+use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
+use aya_log_ebpf::debug;
+use pm_trace_common::control::armed;
+use pm_trace_common::header::kind_types;
+use pm_trace_common::hook::Hook;
+use pm_trace_common::member::Member;
+use pm_trace_common::pm::{self, Step, device_wait};
+
+/// `trace_suspend_resume(const char *action, int val, bool start)`. The one program that runs while the
+/// window is closed: if it waits for a transition, the first phase opens it.
+#[raw_tracepoint(tracepoint = "suspend_resume")]
+pub fn phase(ctx: RawTracePointContext) -> i32 {
+    let start = ctx.arg::<u64>(2) as u8;
+    if start != 0 {
+        open_window(&ctx);
+    }
+    if enter(Hook::Phase).is_none() {
+        return 0;
+    }
+    emit::<kind_types::Phase>(Hook::Phase, |to| {
+        // SAFETY: `emit` hands out memory of the payload's type.
+        unsafe {
+            string(&raw mut (*to).action, ctx.arg::<u64>(0));
+            (*to).value = ctx.arg::<u64>(1) as i32;
+            (*to).start = u32::from(start);
+        }
+    });
+    0
+}
+
+fn open_window(ctx: &RawTracePointContext) {
+    let Some(control) = CONTROL.get_ptr_mut(0) else { return };
+    // SAFETY: the element is valid; a race with user space ends with one of the two values, both meant.
+    unsafe {
+        let switch = &raw mut (*control).armed;
+        if core::ptr::read_volatile(switch) == armed::WAITING {
+            core::ptr::write_volatile(switch, armed::OPEN);
+            debug!(ctx, "window {} opened by a transition", (*control).window);
+        }
+    }
+}
+
+/// A step begins: `device_suspend(dev, state, async)` and its like share their arguments.
+#[inline(always)]
+fn step(ctx: &ProbeContext, hook: Hook, step: Step) -> u32 {
+    let Some(window) = enter(hook) else { return 0 };
+    let Some(dev) = ctx.arg::<u64>(0) else { return 0 };
+    describe(dev, window, hook);
+    if let Some(completion) = embedded(dev, Member::DevicePmCompletion)
+        && PM_COMPLETIONS.insert(&completion, &dev, 0).is_err()
+    {
+        failed(hook);
+        debug!(ctx, "no room for the PM completion of a device: the end of its step will not be seen");
+    }
+    send::<kind_types::StepStart>(
+        hook,
+        pm::StepStart {
+            dev,
+            power: power(dev),
+            step: step as u16,
+            is_async: u16::from(ctx.arg::<u64>(2).unwrap_or(0) as u8 != 0),
+        },
+    );
+    0
+}
+
+/// A device's suspend starts.
+#[kprobe]
+pub fn suspend(ctx: ProbeContext) -> u32 {
+    step(&ctx, Hook::Suspend, Step::Suspend)
+}
+
+/// A device's late suspend starts.
+#[kprobe]
+pub fn suspend_late(ctx: ProbeContext) -> u32 {
+    step(&ctx, Hook::SuspendLate, Step::SuspendLate)
+}
+
+/// A device's noirq suspend starts.
+#[kprobe]
+pub fn suspend_noirq(ctx: ProbeContext) -> u32 {
+    step(&ctx, Hook::SuspendNoirq, Step::SuspendNoirq)
+}
+
+/// A device's noirq resume starts.
+#[kprobe]
+pub fn resume_noirq(ctx: ProbeContext) -> u32 {
+    step(&ctx, Hook::ResumeNoirq, Step::ResumeNoirq)
+}
+
+/// A device's early resume starts.
+#[kprobe]
+pub fn resume_early(ctx: ProbeContext) -> u32 {
+    step(&ctx, Hook::ResumeEarly, Step::ResumeEarly)
+}
+
+/// A device's resume starts.
+#[kprobe]
+pub fn resume(ctx: ProbeContext) -> u32 {
+    step(&ctx, Hook::Resume, Step::Resume)
+}
+
+/// `trace_device_pm_callback_start(struct device *dev, const char *pm_ops, int event)`
+#[raw_tracepoint(tracepoint = "device_pm_callback_start")]
+pub fn callback_start(ctx: RawTracePointContext) -> i32 {
+    let Some(window) = enter(Hook::CallbackStart) else { return 0 };
+    let dev = ctx.arg::<u64>(0);
+    describe(dev, window, Hook::CallbackStart);
+    emit::<kind_types::CallbackStart>(Hook::CallbackStart, |to| {
+        // SAFETY: `emit` hands out memory of the payload's type.
+        unsafe {
+            (*to).dev = dev;
+            (*to).event = ctx.arg::<u64>(2) as i32;
+            (*to).reserved = 0;
+            string(&raw mut (*to).ops, ctx.arg::<u64>(1));
+        }
+    });
+    0
+}
+
+/// `trace_device_pm_callback_end(struct device *dev, int error)`
+#[raw_tracepoint(tracepoint = "device_pm_callback_end")]
+pub fn callback_end(ctx: RawTracePointContext) -> i32 {
+    if enter(Hook::CallbackEnd).is_none() {
+        return 0;
+    }
+    send::<kind_types::CallbackEnd>(
+        Hook::CallbackEnd,
+        pm::CallbackEnd { dev: ctx.arg(0), error: ctx.arg::<u64>(1) as i32, reserved: 0 },
+    );
+    0
+}
+
+/// `dpm_wait_for_superior(struct device *dev, bool async)`
+#[kprobe]
+pub fn wait_superior(ctx: ProbeContext) -> u32 {
+    device_wait(&ctx, Hook::WaitSuperior, device_wait::SUPERIOR)
+}
+
+/// `dpm_wait_for_subordinate(struct device *dev, bool async)`
+#[kprobe]
+pub fn wait_subordinate(ctx: ProbeContext) -> u32 {
+    device_wait(&ctx, Hook::WaitSubordinate, device_wait::SUBORDINATE)
+}
+
+/// `device_pm_wait_for_dev(struct device *subordinate, struct device *dev)`
+#[kprobe]
+pub fn wait_for_dev(ctx: ProbeContext) -> u32 {
+    device_wait(&ctx, Hook::WaitForDev, device_wait::EXPLICIT)
+}
+
+#[inline(always)]
+fn device_wait(ctx: &ProbeContext, hook: Hook, why: u32) -> u32 {
+    let Some(window) = enter(hook) else { return 0 };
+    let Some(dev) = ctx.arg::<u64>(0) else { return 0 };
+    let second = ctx.arg::<u64>(1).unwrap_or(0);
+    let explicit = why == device_wait::EXPLICIT;
+    if explicit {
+        describe(dev, window, hook);
+        describe(second, window, hook);
+    }
+    send::<kind_types::DeviceWait>(
+        hook,
+        pm::DeviceWait {
+            dev,
+            target: if explicit { second } else { 0 },
+            why,
+            is_async: u32::from(!explicit && second as u8 != 0),
+        },
+    );
+    0
+}

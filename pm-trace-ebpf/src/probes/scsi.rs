@@ -1,0 +1,130 @@
+//! SCSI devices and commands.
+
+use crate::device::{describe, power};
+use crate::emit::{enter, send};
+use crate::kernel::{byte, container, embedded, pointer, rescan_takes_sdev, word, word32};
+use aya_ebpf::macros::{kprobe, raw_tracepoint};
+use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
+use pm_trace_common::header::{KindOf, kind_types};
+use pm_trace_common::hook::Hook;
+use pm_trace_common::member::Member;
+use pm_trace_common::pm::power as power_bits;
+use pm_trace_common::scsi::{ScsiCommand, ScsiDevice, ScsiHost};
+
+#[inline(always)]
+fn device<K: KindOf<Payload = ScsiDevice>>(hook: Hook, sdev: Option<u64>) -> u32 {
+    let Some(window) = enter(hook) else { return 0 };
+    let Some(sdev) = sdev else { return 0 };
+    let dev = embedded(sdev, Member::SdevDevice);
+    if let Some(dev) = dev {
+        describe(dev, window, hook);
+    }
+    let queue = pointer(sdev, Member::SdevQueue);
+    send::<K>(
+        hook,
+        ScsiDevice {
+            sdev,
+            queue,
+            state: word32(sdev, Member::SdevState),
+            power: dev.map_or(power_bits::UNKNOWN, power),
+            pm_only: word(queue, Member::QueuePmOnly).unwrap_or(0) as i32,
+            reserved: 0,
+        },
+    );
+    0
+}
+
+/// `scsi_rescan_device(struct scsi_device *sdev)`, before 6.6 `(struct device *dev)`
+#[kprobe]
+pub fn scsi_rescan(ctx: ProbeContext) -> u32 {
+    let sdev = match ctx.arg::<u64>(0) {
+        Some(sdev) if rescan_takes_sdev() => Some(sdev),
+        Some(dev) => container(dev, Member::SdevDevice),
+        None => None,
+    };
+    device::<kind_types::ScsiRescan>(Hook::ScsiRescan, sdev)
+}
+
+/// `scsi_device_quiesce(struct scsi_device *sdev)`
+#[kprobe]
+pub fn scsi_quiesce(ctx: ProbeContext) -> u32 {
+    device::<kind_types::ScsiQuiesce>(Hook::ScsiQuiesce, ctx.arg(0))
+}
+
+/// `scsi_device_resume(struct scsi_device *sdev)`
+#[kprobe]
+pub fn scsi_resume(ctx: ProbeContext) -> u32 {
+    device::<kind_types::ScsiResume>(Hook::ScsiResume, ctx.arg(0))
+}
+
+/// `scsi_resume_device(struct scsi_device *sdev)`
+#[kprobe]
+pub fn scsi_resume_device(ctx: ProbeContext) -> u32 {
+    device::<kind_types::ScsiResumeDevice>(Hook::ScsiResumeDevice, ctx.arg(0))
+}
+
+/// `scsi_execute_cmd(struct scsi_device *sdev, const unsigned char *cmd, ...)`, before 6.2
+/// `__scsi_execute` with the same first arguments
+#[kprobe]
+pub fn scsi_execute(ctx: ProbeContext) -> u32 {
+    if enter(Hook::ScsiExecute).is_none() {
+        return 0;
+    }
+    let sdev = ctx.arg::<u64>(0).unwrap_or(0);
+    let opcode = byte(ctx.arg::<u64>(1).unwrap_or(0));
+    send::<kind_types::ScsiExecute>(
+        Hook::ScsiExecute,
+        ScsiCommand { command: 0, sdev, opcode: u32::from(opcode), result: 0 },
+    );
+    0
+}
+
+#[inline(always)]
+fn command<K: KindOf<Payload = ScsiCommand>>(hook: Hook, command: u64, done: bool) -> i32 {
+    if enter(hook).is_none() {
+        return 0;
+    }
+    let opcode = embedded(command, Member::CommandBytes).map_or(0, byte);
+    send::<K>(
+        hook,
+        ScsiCommand {
+            command,
+            sdev: pointer(command, Member::CommandDevice),
+            opcode: u32::from(opcode),
+            result: if done { word32(command, Member::CommandResult) as i32 } else { 0 },
+        },
+    );
+    0
+}
+
+/// `trace_scsi_dispatch_cmd_start(struct scsi_cmnd *cmd)`
+#[raw_tracepoint(tracepoint = "scsi_dispatch_cmd_start")]
+pub fn scsi_dispatch(ctx: RawTracePointContext) -> i32 {
+    command::<kind_types::ScsiDispatch>(Hook::ScsiDispatch, ctx.arg(0), false)
+}
+
+/// `trace_scsi_dispatch_cmd_done(struct scsi_cmnd *cmd)`
+#[raw_tracepoint(tracepoint = "scsi_dispatch_cmd_done")]
+pub fn scsi_done(ctx: RawTracePointContext) -> i32 {
+    command::<kind_types::ScsiDone>(Hook::ScsiDone, ctx.arg(0), true)
+}
+
+/// `trace_scsi_dispatch_cmd_timeout(struct scsi_cmnd *cmd)`
+#[raw_tracepoint(tracepoint = "scsi_dispatch_cmd_timeout")]
+pub fn scsi_timeout(ctx: RawTracePointContext) -> i32 {
+    command::<kind_types::ScsiTimeout>(Hook::ScsiTimeout, ctx.arg(0), false)
+}
+
+/// `trace_scsi_eh_wakeup(struct Scsi_Host *shost)`
+#[raw_tracepoint(tracepoint = "scsi_eh_wakeup")]
+pub fn scsi_eh_wakeup(ctx: RawTracePointContext) -> i32 {
+    if enter(Hook::ScsiEhWakeup).is_none() {
+        return 0;
+    }
+    let host = ctx.arg::<u64>(0);
+    send::<kind_types::ScsiEhWakeup>(
+        Hook::ScsiEhWakeup,
+        ScsiHost { host, host_no: word32(host, Member::ScsiHostNumber), reserved: 0 },
+    );
+    0
+}

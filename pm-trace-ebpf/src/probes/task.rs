@@ -1,0 +1,123 @@
+//! Blocked tasks.
+
+use crate::emit::{emit, enter, header_of, window};
+use crate::kernel::{embedded, owner, string, word, word32};
+use crate::maps::{BLOCKED_SINCE, LOCK_WAITS};
+use aya_ebpf::helpers::generated::{bpf_get_task_stack, bpf_ktime_get_boot_ns};
+use aya_ebpf::macros::raw_tracepoint;
+use aya_ebpf::programs::RawTracePointContext;
+use pm_trace_common::control::BLOCKED_NS;
+use pm_trace_common::header::{Header, kind_types};
+use pm_trace_common::hook::Hook;
+use pm_trace_common::member::Member;
+
+/// `TASK_UNINTERRUPTIBLE`, and what makes it no state D: `TASK_NOLOAD` (idle kernel threads) and
+/// `TASK_FROZEN` (include/linux/sched.h).
+const UNINTERRUPTIBLE: u32 = 0x2;
+const NOT_BLOCKED: u32 = 0x400 | 0x8000;
+
+#[inline(always)]
+fn is_blocked(state: u32) -> bool {
+    state & UNINTERRUPTIBLE != 0 && state & NOT_BLOCKED == 0
+}
+
+/// Makes a record's header name `task` instead of the current one.
+///
+/// # Safety
+/// `header` must be valid for writes.
+#[inline(always)]
+unsafe fn name_task(header: *mut Header, task: u64) {
+    // SAFETY: `header` is valid by contract, what is read is checked.
+    unsafe {
+        (*header).tid = word32(task, Member::TaskTid);
+        (*header).tgid = word32(task, Member::TaskTgid);
+        if let Some(comm) = embedded(task, Member::TaskComm) {
+            string(&raw mut (*header).comm, comm);
+        }
+    }
+}
+
+/// `trace_sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, ...)`
+///
+/// Notes when a task leaves the CPU in state D; when it comes back after long, says for how long.
+#[raw_tracepoint(tracepoint = "sched_switch")]
+pub fn sched_switch(ctx: RawTracePointContext) -> i32 {
+    if window().is_none() {
+        return 0;
+    }
+    // SAFETY: the helper has no preconditions.
+    let now = unsafe { bpf_ktime_get_boot_ns() };
+    let prev = ctx.arg::<u64>(1);
+    if let Some(state) = word(prev, Member::TaskState)
+        && is_blocked(state)
+    {
+        // A task whose note finds no room is merely not timed.
+        let _ = BLOCKED_SINCE.insert(&word32(prev, Member::TaskTid), &now, 0);
+    }
+    let next = ctx.arg::<u64>(2);
+    let tid = word32(next, Member::TaskTid);
+    // SAFETY: the value is a plain number, and only switches of this task write it.
+    let Some(since) = (unsafe { BLOCKED_SINCE.get(&tid) }).copied() else { return 0 };
+    if BLOCKED_SINCE.remove(&tid).is_err() {
+        return 0;
+    }
+    let duration = now.saturating_sub(since);
+    if duration < BLOCKED_NS || enter(Hook::SchedSwitch).is_none() {
+        return 0;
+    }
+    emit::<kind_types::Blocked>(Hook::SchedSwitch, |to| {
+        // SAFETY: `emit` hands out memory of the payload's type.
+        unsafe {
+            (*to).since = since;
+            (*to).duration = duration;
+            name_task(header_of(to), next);
+        }
+    });
+    0
+}
+
+/// `struct bpf_iter__task` (kernel/bpf/task_iter.c).
+#[repr(C)]
+pub struct TaskIterator {
+    meta: u64,
+    task: *mut aya_ebpf::bindings::task_struct,
+}
+
+/// Shows every task that is in state D now. User space starts it when a transition makes no progress.
+///
+/// # Safety
+/// Called by the kernel with the context of a task iterator.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/task")]
+pub unsafe extern "C" fn task_snapshot(ctx: *mut TaskIterator) -> i32 {
+    // SAFETY: the kernel passes a valid context; its task is NULL at the end of the walk.
+    let task = unsafe { (*ctx).task };
+    if task.is_null() || window().is_none() {
+        return 0;
+    }
+    let address = task as u64;
+    let Some(state) = word(address, Member::TaskState) else { return 0 };
+    if !is_blocked(state) || enter(Hook::TaskSnapshot).is_none() {
+        return 0;
+    }
+    let tid = word32(address, Member::TaskTid);
+    // SAFETY: copied at once; only the waiting task writes its own entry, and it is asleep.
+    let wait = unsafe { LOCK_WAITS.get(&tid) }.copied();
+    // SAFETY: as above.
+    let since = unsafe { BLOCKED_SINCE.get(&tid) }.copied().unwrap_or(0);
+    emit::<kind_types::TaskSnapshot>(Hook::TaskSnapshot, |to| {
+        // SAFETY: `emit` hands out memory of the payload's type; `task` is the iterator's own.
+        unsafe {
+            name_task(header_of(to), address);
+            (*to).since = since;
+            (*to).state = state;
+            let (lock, flags) = wait.map_or((0, 0), |wait| (wait.lock, wait.flags));
+            (*to).lock = lock;
+            (*to).lock_flags = flags;
+            owner(&raw mut (*to).owner, lock, flags);
+            let frames = &raw mut (*to).stack.frames;
+            (*to).stack.len = bpf_get_task_stack(task, frames.cast(), size_of_val(&*frames) as u32, 0);
+        }
+    });
+    0
+}
