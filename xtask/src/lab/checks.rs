@@ -1,0 +1,247 @@
+//! Whether what was seen is what was expected.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::observe::Observed;
+use super::scenario::{Ending, Expect, FindingRule, Severity, ValueRule};
+
+/// Taint flags of a kernel that loaded the lab's own modules: out of tree (O), unsigned (E).
+const TAINT_OF_MODULES: u64 = 1 << 12 | 1 << 13;
+
+/// One expectation and what came of it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Check {
+    /// What is checked.
+    pub(crate) name: String,
+    /// What was expected.
+    pub(crate) expected: String,
+    /// What was seen.
+    pub(crate) seen: String,
+    /// Whether it is as expected.
+    pub(crate) ok: bool,
+}
+
+/// A trace as pm-trace reports it.
+pub(crate) struct Report {
+    /// The file's name.
+    pub(crate) trace: String,
+    /// The report for people, and the one for programs; or why there is none.
+    pub(crate) content: Result<(String, Value), String>,
+}
+
+/// Compares a run with what its scenario expects of it.
+pub(crate) fn evaluate(
+    expect: &Expect,
+    tracer: bool,
+    ending: Ending,
+    seen: &Observed,
+    reports: &[Report],
+) -> Vec<Check> {
+    let mut checks = vec![equal("ending", &expect.ending, &ending)];
+    if let Some(exit) = expect.exit {
+        checks.push(equal(
+            "exit code of the guest's script",
+            &Some(exit),
+            &seen.result.map(|(_, exit)| exit),
+        ));
+    }
+    checks.extend(console(expect, seen));
+    if tracer {
+        checks.extend(timing(expect, seen));
+        checks.extend(traces(expect, reports));
+    }
+    checks
+}
+
+fn check(name: impl Into<String>, expected: impl Into<String>, seen: impl Into<String>, ok: bool) -> Check {
+    Check { name: name.into(), expected: expected.into(), seen: seen.into(), ok }
+}
+
+fn equal<T: std::fmt::Debug + PartialEq>(name: &str, expected: &T, seen: &T) -> Check {
+    check(name, format!("{expected:?}"), format!("{seen:?}"), expected == seen)
+}
+
+fn console(expect: &Expect, seen: &Observed) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for text in &expect.console {
+        let ok = seen.console.contains(text);
+        checks.push(check(
+            format!("console shows {text:?}"),
+            "shown",
+            if ok { "shown" } else { "not shown" },
+            ok,
+        ));
+    }
+    checks.push(check(
+        "the kernel does not complain",
+        "no warning, oops, panic or stall",
+        seen.trouble.first().map_or("none", String::as_str),
+        seen.trouble.is_empty(),
+    ));
+    if let Some(taint) = seen.facts.get("tainted") {
+        let ok = taint.parse::<u64>().is_ok_and(|flags| flags & !TAINT_OF_MODULES == 0);
+        checks.push(check("taint of the kernel", "of unsigned or out-of-tree modules at most", taint, ok));
+    }
+    for (name, value) in &expect.facts {
+        let fact = seen.facts.get(name);
+        checks.push(check(
+            format!("fact {name}"),
+            value,
+            fact.map_or("not reported", String::as_str),
+            fact == Some(value),
+        ));
+    }
+    checks
+}
+
+fn timing(expect: &Expect, seen: &Observed) -> Vec<Check> {
+    let within = |name: &str, limit: Option<f64>, value: Option<f64>| {
+        let limit = limit?;
+        let text = value.map_or_else(|| "never".to_owned(), |seconds| format!("{seconds:.3} s"));
+        Some(check(name, format!("within {limit} s"), text, value.is_some_and(|seconds| seconds <= limit)))
+    };
+    let slowest = seen.verdicts_s.iter().copied().reduce(f64::max);
+    [
+        within("armed after the start", expect.armed_within_s, seen.armed_s),
+        within("verdict after the cycle closed", expect.verdict_within_s, slowest),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn traces(expect: &Expect, reports: &[Report]) -> Vec<Check> {
+    let mut checks =
+        vec![check("a trace left the guest", "at least one", reports.len().to_string(), !reports.is_empty())];
+    let mut texts = String::new();
+    let mut documents = Vec::new();
+    for report in reports {
+        let name = format!("{} can be read", report.trace);
+        match &report.content {
+            Ok((text, json)) => {
+                checks.push(check(name, "a report", "a report", true));
+                texts.push_str(text);
+                documents.push(json);
+            }
+            Err(error) => checks.push(check(name, "a report", error, false)),
+        }
+    }
+    for text in &expect.report {
+        let ok = texts.contains(text);
+        checks.push(check(
+            format!("report shows {text:?}"),
+            "shown",
+            if ok { "shown" } else { "not shown" },
+            ok,
+        ));
+    }
+    let findings: Vec<&Value> =
+        documents.iter().filter_map(|json| json.get("findings")?.as_array()).flatten().collect();
+    checks.extend(expect.max_severity.map(|limit| severity(limit, &findings)));
+    checks.extend(expect.finding.iter().map(|rule| finding(rule, &findings)));
+    checks.extend(expect.value.iter().map(|rule| value(rule, &documents)));
+    checks
+}
+
+fn severity(limit: Severity, findings: &[&Value]) -> Check {
+    // A severity that this program does not know counts as too high.
+    let above = |finding: &&&Value| {
+        let severity = finding.get("severity").cloned().unwrap_or_default();
+        serde_json::from_value::<Severity>(severity).map_or(true, |severity| severity > limit)
+    };
+    let titles: Vec<String> = findings.iter().filter(above).map(|finding| title(finding)).collect();
+    let seen = if titles.is_empty() { format!("none among {}", findings.len()) } else { titles.join("; ") };
+    check("no finding too severe", format!("none above {limit:?}"), seen, titles.is_empty())
+}
+
+fn title(finding: &Value) -> String {
+    let member = |name: &str| finding.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+    format!("{} {}: {}", member("severity"), member("kind"), member("title"))
+}
+
+fn finding(rule: &FindingRule, findings: &[&Value]) -> Check {
+    let count = findings.iter().filter(|finding| matches(rule, finding)).count();
+    let ok = count >= rule.min && rule.max.is_none_or(|max| count <= max);
+    let expected = match rule.max {
+        Some(max) if max == rule.min => format!("{max}"),
+        Some(max) => format!("{} to {max}", rule.min),
+        None => format!("{} or more", rule.min),
+    };
+    let mut seen = format!("{count} of {}", findings.len());
+    if !ok {
+        let titles: Vec<String> = findings.iter().map(|finding| title(finding)).collect();
+        seen = format!("{seen} ({})", titles.join("; "));
+    }
+    check(&rule.name, format!("{expected} such finding"), seen, ok)
+}
+
+fn matches(rule: &FindingRule, finding: &Value) -> bool {
+    let text = finding.to_string();
+    rule.members.iter().all(|(name, wanted)| match finding.get(name) {
+        Some(Value::String(text)) => text.contains(wanted),
+        Some(value) => value.to_string().contains(wanted),
+        None => false,
+    }) && rule.contains.iter().all(|wanted| text.contains(wanted))
+}
+
+fn value(rule: &ValueRule, documents: &[&Value]) -> Check {
+    let path: Vec<&str> = rule.pointer.split('/').skip(1).collect();
+    let mut found = Vec::new();
+    for document in documents {
+        collect(document, &path, &mut found);
+    }
+    let equal = |value: &&Value| rule.equals.as_ref().is_none_or(|wanted| wanted == *value);
+    let enough = |value: &&Value| {
+        let number = value.as_f64().or_else(|| value.as_array().map(|elements| elements.len() as f64));
+        rule.at_least.is_none_or(|least| number.is_some_and(|number| number >= least))
+    };
+    let wrong: Vec<&Value> = found.iter().copied().filter(|value| !(equal(value) && enough(value))).collect();
+    let mut expected = format!("{} ", rule.pointer);
+    if let Some(wanted) = &rule.equals {
+        expected.push_str(&format!("= {wanted}"));
+    }
+    if let Some(least) = rule.at_least {
+        expected.push_str(&format!(">= {least}"));
+    }
+    let seen = match (found.len(), wrong.first()) {
+        (0, _) => "not in the report".to_owned(),
+        (count, None) => format!("{count} as expected"),
+        (count, Some(first)) => {
+            let first: String = first.to_string().chars().take(120).collect();
+            format!("{} of {count} not, first {first}", wrong.len())
+        }
+    };
+    check(&rule.name, expected, seen, !found.is_empty() && wrong.is_empty())
+}
+
+/// The values that a pointer leads to; `*` goes into every element of an array or object.
+fn collect<'a>(value: &'a Value, path: &[&str], found: &mut Vec<&'a Value>) {
+    let Some((first, rest)) = path.split_first() else {
+        found.push(value);
+        return;
+    };
+    match value {
+        Value::Array(elements) if *first == "*" => {
+            elements.iter().for_each(|value| collect(value, rest, found));
+        }
+        Value::Object(members) if *first == "*" => {
+            members.values().for_each(|value| collect(value, rest, found));
+        }
+        Value::Array(elements) => {
+            if let Some(value) = first.parse().ok().and_then(|index: usize| elements.get(index)) {
+                collect(value, rest, found);
+            }
+        }
+        Value::Object(members) => {
+            if let Some(value) = members.get(*first) {
+                collect(value, rest, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+#[path = "checks_tests.rs"]
+mod tests;

@@ -1,0 +1,171 @@
+//! The guest's console: kept with the host's time, and read for what it says about the run.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+/// Lines that the lab itself writes to the guest's kernel log begin so.
+const PREFIX: &str = "@lab ";
+
+/// What no healthy guest's kernel says.
+const TROUBLE: &[&str] = &[
+    "WARNING: CPU:",
+    "BUG: ",
+    "Oops: ",
+    "Kernel panic",
+    "general protection fault",
+    "soft lockup",
+    "self-detected stall",
+    "detected stalls on CPUs",
+];
+
+/// Something that a console line tells the lab.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Marker {
+    /// The guest reached a stage of its start.
+    Stage(String),
+    /// The guest reports a value.
+    Fact(String, String),
+    /// The guest's script ended with this exit code.
+    Result(i32),
+    /// The kernel enters suspend-to-idle, from which the lab must wake it.
+    EntersIdle,
+    /// The kernel is out of a suspend.
+    Resumed,
+    /// pm-trace has attached everything, so many seconds after its start.
+    Armed(f64),
+    /// pm-trace printed a verdict, so many seconds after the cycle had closed.
+    Verdict(f64),
+    /// The kernel complains.
+    Trouble(String),
+}
+
+/// What `line` tells, if anything.
+pub(crate) fn parse(line: &str) -> Option<Marker> {
+    if let Some((_, text)) = line.split_once(PREFIX) {
+        return parse_own(text);
+    }
+    if let Some((_, text)) = line.split_once("pm-trace: ") {
+        if let Some(seconds) = seconds_after(text, "armed in ") {
+            return Some(Marker::Armed(seconds));
+        }
+        if text.contains("after the cycle closed") {
+            return seconds_after(text, "verdict ").map(Marker::Verdict);
+        }
+        return None;
+    }
+    if line.contains("PM: suspend entry (s2idle)") {
+        return Some(Marker::EntersIdle);
+    }
+    if line.contains("PM: suspend exit") {
+        return Some(Marker::Resumed);
+    }
+    let troubled = TROUBLE.iter().any(|text| line.contains(text));
+    troubled.then(|| Marker::Trouble(line.trim().to_owned()))
+}
+
+fn parse_own(text: &str) -> Option<Marker> {
+    let mut words = text.trim().splitn(3, ' ');
+    match (words.next()?, words.next()?, words.next()) {
+        ("stage", name, None) => Some(Marker::Stage(name.to_owned())),
+        ("fact", name, value) => Some(Marker::Fact(name.to_owned(), value.unwrap_or_default().to_owned())),
+        ("result", code, None) => code.strip_prefix("exit=")?.parse().ok().map(Marker::Result),
+        _ => None,
+    }
+}
+
+/// The number of seconds that follows `key`.
+fn seconds_after(text: &str, key: &str) -> Option<f64> {
+    let (_, rest) = text.split_once(key)?;
+    rest.split_whitespace().next()?.trim_end_matches(['s', ',', '.']).parse().ok()
+}
+
+/// A line of the console.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// Since QEMU's start.
+    pub(crate) at: Duration,
+    /// Without line end.
+    pub(crate) text: String,
+}
+
+/// Reads the console in a thread of its own: into `log`, to the receiver, to the terminal if `echo`.
+///
+/// The receiver's channel closes when QEMU has ended.
+pub(crate) fn follow(
+    console: impl Read + Send + 'static,
+    log: &Path,
+    start: Instant,
+    echo: bool,
+) -> Result<Receiver<Line>> {
+    let mut log = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
+    let (send, lines) = channel();
+    thread::spawn(move || {
+        let mut console = BufReader::new(console);
+        let mut bytes = Vec::new();
+        while console.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            let text = printable(&String::from_utf8_lossy(&bytes));
+            let at = start.elapsed();
+            bytes.clear();
+            // A full disk loses the log, not the run.
+            let _ = writeln!(log, "[{:9.3}] {text}", at.as_secs_f64());
+            if echo {
+                eprintln!("  | {text}");
+            }
+            if send.send(Line { at, text }).is_err() {
+                break;
+            }
+        }
+    });
+    Ok(lines)
+}
+
+/// The line without its end and without characters that could drive a terminal.
+fn printable(line: &str) -> String {
+    line.trim_end().chars().filter(|c| !c.is_control() || *c == '\t').collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_are_recognised_wherever_the_kernel_puts_them() {
+        let cases = [
+            ("[    4.123456] @lab stage ready", Some(Marker::Stage("ready".into()))),
+            ("half a line[    4.1] @lab result exit=3", Some(Marker::Result(3))),
+            ("@lab fact tainted 12288", Some(Marker::Fact("tainted".into(), "12288".into()))),
+            ("@lab fact empty", Some(Marker::Fact("empty".into(), String::new()))),
+            ("@lab result exit=x", None),
+            ("@lab", None),
+            ("pm-trace: armed in 0.412 s", Some(Marker::Armed(0.412))),
+            ("[ 9.1] pm-trace: armed in 0.4s, 71 programs", Some(Marker::Armed(0.4))),
+            ("pm-trace: verdict 0.207 s after the cycle closed", Some(Marker::Verdict(0.207))),
+            ("pm-trace: verdict follows", None),
+            ("[ 9.1] PM: suspend entry (s2idle)", Some(Marker::EntersIdle)),
+            ("[ 9.1] PM: suspend entry (deep)", None),
+            ("[ 9.1] PM: suspend exit", Some(Marker::Resumed)),
+            ("~ # ", None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(parse(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn kernel_complaints_are_trouble() {
+        let line = "[ 1.0] WARNING: CPU: 1 PID: 1 at kernel/power/process.c:230 thaw_processes+0x1/0x2";
+        assert_eq!(parse(line), Some(Marker::Trouble(line.into())));
+        assert_eq!(parse("[ 1.0] sd 0:0:0:0: [sda] Synchronizing SCSI cache"), None);
+    }
+
+    #[test]
+    fn terminal_controls_are_dropped() {
+        assert_eq!(printable("\u{1b}[2Jred\talert\r\n"), "[2Jred\talert");
+    }
+}

@@ -1,0 +1,187 @@
+//! The guest's root file system: busybox, the kernel's modules, the scenario and pm-trace.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::cpio::Archive;
+use super::moddep::module_name;
+use super::modules::{SLOW_SUPPLIER, Variant};
+use super::scenario::Scenario;
+use super::tree::Tree;
+use crate::{paths, process};
+
+/// Directories of every guest.
+const DIRS: &[&str] = &[
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "lab",
+    "lib",
+    "lib/modules",
+    "proc",
+    "run",
+    "sbin",
+    "sys",
+    "tmp",
+    "usr",
+    "usr/bin",
+    "usr/lib",
+    "usr/sbin",
+    "var",
+];
+
+/// Everything that goes into a guest.
+pub(crate) struct Contents<'a> {
+    /// Its kernel.
+    pub(crate) tree: &'a Tree,
+    /// What [`super::modules::prepare`] built.
+    pub(crate) modules: &'a Path,
+    /// What it is to do.
+    pub(crate) scenario: &'a Scenario,
+    /// The static pm-trace.
+    pub(crate) tracer: Option<&'a Path>,
+}
+
+impl Contents<'_> {
+    /// Writes the archive to `file`.
+    pub(crate) fn write(&self, file: &Path) -> Result<()> {
+        let out = File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
+        let mut image = Image { archive: Archive::new(BufWriter::new(out)), dirs: BTreeSet::new() };
+        for dir in DIRS {
+            image.dir(dir)?;
+        }
+        image.archive.char_device("dev/console", 5, 1)?;
+        self.add_programs(&mut image)?;
+        self.add_modules(&mut image)?;
+        self.add_scripts(&mut image)?;
+        image.archive.finish().with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(())
+    }
+
+    fn add_programs(&self, image: &mut Image) -> Result<()> {
+        image.copy("bin/busybox", &program("busybox")?)?;
+        image.archive.symlink("bin/sh", "busybox")?;
+        // Wake-up commands that people wrap with `pm-trace record`. Not static: bring its libraries.
+        let rtcwake = program("rtcwake")?;
+        image.copy("bin/rtcwake", &rtcwake)?;
+        for library in libraries(&rtcwake)? {
+            image.copy(&library, Path::new(&library))?;
+        }
+        if let Some(tracer) = self.tracer {
+            image.copy("bin/pm-trace", tracer)?;
+        }
+        // Where pm-trace looks for the configuration of a kernel without /proc/config.gz.
+        let config = format!("boot/config-{}", self.tree.release());
+        image.file(&config, 0o644, &read(&self.tree.config())?)
+    }
+
+    /// Modules under their plain names, and `order`, in which the guest loads them.
+    fn add_modules(&self, image: &mut Image) -> Result<()> {
+        let deps = self.tree.module_deps()?;
+        let mut order = String::new();
+        for path in deps.load_order(&self.tree.resolved.kernel.modules)? {
+            let name = module_name(path);
+            let rebuilt = self.modules.join(format!("{name}.ko"));
+            let data = if self.scenario.modules == Variant::Reverted && rebuilt.exists() {
+                read(&rebuilt)?
+            } else {
+                uncompressed(&self.tree.module_dir().join(path))?
+            };
+            image.file(&format!("lib/modules/{name}.ko"), 0o644, &data)?;
+            order.push_str(&name);
+            order.push('\n');
+        }
+        image.file("lib/modules/order", 0o644, order.as_bytes())?;
+        if let Some(supplier) = &self.scenario.supplier {
+            let file = format!("{SLOW_SUPPLIER}.ko");
+            image.file(&format!("lib/modules/{file}"), 0o644, &read(&self.modules.join(file))?)?;
+            let options = format!("device={} delay_ms={}\n", supplier.device, supplier.delay_ms);
+            image.file("lab/supplier", 0o644, options.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn add_scripts(&self, image: &mut Image) -> Result<()> {
+        let guest = paths::lab().join("guest");
+        image.copy("init", &guest.join("init"))?;
+        image.copy("lab/lib.sh", &guest.join("lib.sh"))?;
+        image.file("lab/scenario.sh", 0o755, self.scenario.guest.as_bytes())
+    }
+}
+
+/// An archive that knows which directories it has.
+struct Image {
+    archive: Archive<BufWriter<File>>,
+    dirs: BTreeSet<String>,
+}
+
+impl Image {
+    fn dir(&mut self, path: &str) -> Result<()> {
+        if self.dirs.insert(path.to_owned()) {
+            self.archive.dir(path)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a file, and its parents where they are missing.
+    fn file(&mut self, path: &str, mode: u32, data: &[u8]) -> Result<()> {
+        let path = path.trim_start_matches('/');
+        for (at, _) in path.match_indices('/') {
+            self.dir(&path[..at])?;
+        }
+        self.archive.file(path, mode, data)?;
+        Ok(())
+    }
+
+    fn copy(&mut self, path: &str, from: &Path) -> Result<()> {
+        self.file(path, 0o755, &read(from)?)
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn program(name: &str) -> Result<PathBuf> {
+    paths::find_program(name)
+        .with_context(|| format!("{name} is not installed: `cargo xtask setup` installs it"))
+}
+
+/// The shared libraries and the loader of a program, as absolute paths.
+fn libraries(program: &Path) -> Result<Vec<String>> {
+    Ok(parse_ldd(&process::output(Command::new("ldd").arg(program))?))
+}
+
+fn parse_ldd(text: &str) -> Vec<String> {
+    text.lines()
+        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A module's ELF file: distributions compress them in several ways.
+fn uncompressed(file: &Path) -> Result<Vec<u8>> {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("xz") => process::output_bytes(Command::new("xz").arg("-dc").arg(file)),
+        Some("zst") => process::output_bytes(Command::new("zstd").arg("-dcq").arg(file)),
+        _ => read(file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_and_loader_are_found() {
+        let text = "\tlinux-vdso.so.1 (0x00007f)\n\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x1)\n\
+                    \t/lib64/ld-linux-x86-64.so.2 (0x2)\n";
+        assert_eq!(parse_ldd(text), ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"]);
+    }
+}

@@ -1,0 +1,197 @@
+//! The lab: real distribution kernels in QEMU that suspend, resume and, as asked, lock up.
+//!
+//! `docs/lab.md` tells how to use it. The data is in `lab/`: the list of kernels, the scenarios,
+//! the patches that put bugs back, the guest's scripts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Args, Subcommand};
+
+use crate::progress::section;
+use crate::{Verdict, build, paths, setup};
+
+mod checks;
+mod console;
+mod cpio;
+mod initramfs;
+mod kernels;
+mod moddep;
+mod modules;
+mod observe;
+mod qemu;
+mod qmp;
+mod result;
+mod run;
+mod scenario;
+mod tree;
+mod vmlinux;
+
+pub(crate) use kernels::candidate;
+pub(crate) use result::RunResult;
+use run::Setting;
+use scenario::Scenario;
+use tree::Tree;
+
+/// `cargo xtask lab ...`
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios and check what comes of them.
+    Run(RunArgs),
+    /// Boot a scenario's guest and use its shell.
+    Shell(ShellArgs),
+    /// Show the scenarios and the kernels.
+    List,
+}
+
+/// What to run, and how.
+#[derive(Args)]
+pub(crate) struct RunArgs {
+    /// A scenario, or `all`.
+    pub(crate) scenario: String,
+    /// A kernel of lab/kernels.toml, or `all`.
+    #[arg(long, default_value = "all")]
+    pub(crate) kernel: String,
+    /// Keep the guest's images.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Run each so often.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) repeat: usize,
+    /// Show the guest's console.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+/// Which guest to enter.
+#[derive(Args)]
+pub(crate) struct ShellArgs {
+    /// The scenario whose guest to boot.
+    scenario: String,
+    /// A kernel of lab/kernels.toml.
+    #[arg(long, default_value = "6.1")]
+    kernel: String,
+}
+
+/// Carries out a subcommand.
+pub(crate) fn run(command: &Command) -> Result<Verdict> {
+    match command {
+        Command::Run(args) => {
+            setup::ensure(&[setup::Group::Build, setup::Group::Lab])?;
+            let results = run_scenarios(args)?;
+            Ok(Verdict::from_ok(results.iter().all(RunResult::passed)))
+        }
+        Command::Shell(args) => shell(args).map(|()| Verdict::Passed),
+        Command::List => list().map(|()| Verdict::Passed),
+    }
+}
+
+/// Runs what `args` select, one guest at a time, and prints the table of results.
+pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
+    ensure!(args.repeat > 0, "--repeat needs a number above 0");
+    let scenarios = scenario::select(&args.scenario)?;
+    let trees = trees(&args.kernel)?;
+    let tracer = tracer(&scenarios)?;
+    let total = scenarios.len() * trees.len() * args.repeat;
+    section(&format!("{total} lab runs"));
+    let mut results = Vec::with_capacity(total);
+    for tree in &trees {
+        for scenario in &scenarios {
+            for round in 1..=args.repeat {
+                eprintln!("==> {}/{total}: {} on {}", results.len() + 1, scenario.name, tree.release());
+                let round = (args.repeat > 1).then_some(round);
+                let setting = Setting {
+                    tree,
+                    tracer: tracer.as_deref(),
+                    out: result_dir(tree, scenario, round),
+                    echo: args.verbose,
+                    keep: args.keep,
+                };
+                let result = setting
+                    .run(scenario)
+                    .with_context(|| format!("cannot run {} on {}", scenario.name, tree.release()))?;
+                eprintln!("    {}", result.summary());
+                results.push(result);
+            }
+        }
+    }
+    println!("\n{}", result::table(&results));
+    println!("consoles, traces and reports: {}", paths::target().join("lab").display());
+    Ok(results)
+}
+
+/// Where the results of a run are: `target/lab/KERNEL/SCENARIO`, below that a number if repeated.
+fn result_dir(tree: &Tree, scenario: &Scenario, round: Option<usize>) -> PathBuf {
+    let dir = scenario_dir(&tree.resolved.kernel.name, &scenario.name);
+    round.map_or_else(|| dir.clone(), |round| dir.join(round.to_string()))
+}
+
+/// Where the results of a scenario are on the kernel of this name.
+pub(crate) fn scenario_dir(kernel: &str, scenario: &str) -> PathBuf {
+    paths::target().join("lab").join(kernel).join(scenario)
+}
+
+/// The selected kernels, fetched and with the lab's modules built.
+fn trees(selection: &str) -> Result<Vec<Tree>> {
+    let mut trees = Vec::new();
+    for kernel in kernels::select(selection)? {
+        let tree = Tree::locate(kernel.resolve()?)?;
+        tree.prepare()?;
+        modules::prepare(&tree)?;
+        trees.push(tree);
+    }
+    Ok(trees)
+}
+
+/// The static pm-trace, if a scenario needs one.
+fn tracer(scenarios: &[Scenario]) -> Result<Option<PathBuf>> {
+    if scenarios.iter().any(|scenario| scenario.tracer) { build::static_binary().map(Some) } else { Ok(None) }
+}
+
+/// Whether all kernels of the list are in the cache with their modules built.
+pub(crate) fn is_prepared() -> bool {
+    kernels::select("all").is_ok_and(|all| {
+        all.iter().all(|kernel| {
+            let tree = kernel.resolve().and_then(Tree::locate);
+            tree.is_ok_and(|tree| tree.is_ready() && modules::is_ready(&tree))
+        })
+    })
+}
+
+/// Fetches all kernels of the list and builds their modules.
+pub(crate) fn prepare() -> Result<()> {
+    trees("all").map(drop)
+}
+
+fn shell(args: &ShellArgs) -> Result<()> {
+    ensure!(args.scenario != "all" && args.kernel != "all", "a shell needs one scenario and one kernel");
+    setup::ensure(&[setup::Group::Build, setup::Group::Lab])?;
+    let scenarios = scenario::select(&args.scenario)?;
+    let tracer = tracer(&scenarios)?;
+    for tree in trees(&args.kernel)? {
+        let out = scenario_dir(&args.kernel, "shell");
+        let setting = Setting { tree: &tree, tracer: tracer.as_deref(), out, echo: true, keep: false };
+        setting.shell(&scenarios[0])?;
+    }
+    Ok(())
+}
+
+fn list() -> Result<()> {
+    println!("scenarios:");
+    for scenario in scenario::select("all")? {
+        println!("  {:<22} {}", scenario.name, scenario.summary);
+    }
+    println!("kernels:");
+    for kernel in kernels::select("all")? {
+        let state = match kernel.resolve().and_then(Tree::locate) {
+            Ok(tree) => {
+                let cached = if tree.is_ready() { "in the cache" } else { "not fetched yet" };
+                format!("{} ({}), {cached}", tree.release(), tree.resolved.version)
+            }
+            Err(error) => format!("{error:#}"),
+        };
+        println!("  {:<22} {state}", kernel.name);
+    }
+    println!("results: {}", Path::new("target/lab/KERNEL/SCENARIO").display());
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What is known of a run so far: a fold over the console's lines.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::console::{self, Line, Marker};
+
+/// The guest's init says so when the devices are there and the script is about to start.
+const READY: &str = "ready";
+
+/// What the console has told.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    /// When the guest was ready for its script.
+    pub(crate) ready_at: Option<Duration>,
+    /// When the script ended, and its exit code.
+    pub(crate) result: Option<(Duration, i32)>,
+    /// Seconds that pm-trace took to be armed, first time.
+    pub(crate) armed_s: Option<f64>,
+    /// When the first verdict stood on the console.
+    pub(crate) verdict_at: Option<Duration>,
+    /// Seconds from the closing of the cycle to each verdict's printing.
+    pub(crate) verdicts_s: Vec<f64>,
+    /// Since when the guest has been in suspend-to-idle.
+    pub(crate) idle_since: Option<Duration>,
+    /// Values that the guest reported.
+    pub(crate) facts: BTreeMap<String, String>,
+    /// The kernel's complaints.
+    pub(crate) trouble: Vec<String>,
+    /// All lines.
+    pub(crate) console: String,
+}
+
+impl Observed {
+    /// Takes a line in.
+    pub(crate) fn apply(&mut self, line: &Line) {
+        self.console.push_str(&line.text);
+        self.console.push('\n');
+        match console::parse(&line.text) {
+            Some(Marker::Stage(name)) if name == READY => self.ready_at = Some(line.at),
+            Some(Marker::Fact(name, value)) => {
+                self.facts.insert(name, value);
+            }
+            Some(Marker::Result(exit)) => self.result = Some((line.at, exit)),
+            Some(Marker::Armed(seconds)) => self.armed_s = self.armed_s.or(Some(seconds)),
+            Some(Marker::Verdict(seconds)) => self.verdict(line.at, seconds),
+            Some(Marker::EntersIdle) => self.idle_since = Some(line.at),
+            Some(Marker::Resumed) => self.idle_since = None,
+            Some(Marker::Trouble(text)) => self.trouble.push(text),
+            Some(Marker::Stage(_)) | None => {}
+        }
+    }
+
+    /// pm-trace prints the same line to its terminal and to the kernel log: count it once.
+    fn verdict(&mut self, at: Duration, seconds: f64) {
+        self.verdict_at = self.verdict_at.or(Some(at));
+        if self.verdicts_s.last() != Some(&seconds) {
+            self.verdicts_s.push(seconds);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observe(lines: &[&str]) -> Observed {
+        let mut observed = Observed::default();
+        for (second, text) in lines.iter().enumerate() {
+            observed.apply(&Line { at: Duration::from_secs(second as u64), text: (*text).to_owned() });
+        }
+        observed
+    }
+
+    #[test]
+    fn a_run_is_followed_to_its_end() {
+        let seen = observe(&[
+            "[ 1] @lab stage boot",
+            "[ 2] @lab stage ready",
+            "pm-trace: armed in 0.5 s",
+            "PM: suspend entry (s2idle)",
+            "PM: suspend exit",
+            "[ 3] @lab fact tainted 0",
+            "[ 4] @lab result exit=3",
+        ]);
+        assert_eq!(seen.ready_at, Some(Duration::from_secs(1)));
+        assert_eq!(seen.armed_s, Some(0.5));
+        assert_eq!(seen.idle_since, None);
+        assert_eq!(seen.facts["tainted"], "0");
+        assert_eq!(seen.result, Some((Duration::from_secs(6), 3)));
+    }
+
+    #[test]
+    fn a_verdict_on_two_channels_counts_once() {
+        let line = "pm-trace: verdict 0.2 s after the cycle closed";
+        let seen =
+            observe(&[line, &format!("[ 9.0] {line}"), "pm-trace: verdict 0.3 s after the cycle closed"]);
+        assert_eq!(seen.verdicts_s, [0.2, 0.3]);
+        assert_eq!(seen.verdict_at, Some(Duration::ZERO));
+    }
+}

@@ -1,0 +1,180 @@
+//! A guest: QEMU's command line, its console, its control socket, its end.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::console::{self, Line};
+use super::qmp::Qmp;
+use super::tree::Tree;
+
+const QEMU: &str = "qemu-system-x86_64";
+
+/// Name of the console's character device.
+const CONSOLE: &str = "console";
+
+/// Bytes of the guest's disk and of the disc in its CD-ROM drive; both are blank.
+const DISK: u64 = 16 << 20;
+const DISC: u64 = 1 << 20;
+
+/// Always on the kernel's command line.
+///
+/// Markers go through `/dev/kmsg`, so it must not be rate-limited; the console must go on during a
+/// suspend; SysRq over the serial line is how the lab looks into a guest that is stuck.
+const CMDLINE: &[&str] = &[
+    "console=ttyS0",
+    "panic=-1",
+    "no_console_suspend",
+    "ignore_loglevel",
+    "printk.devkmsg=on",
+    "sysrq_always_enabled=1",
+    "suspend.pm_test_delay=1",
+];
+
+/// What a guest is started with.
+pub(crate) struct Machine<'a> {
+    /// Its kernel.
+    pub(crate) tree: &'a Tree,
+    /// Its root file system.
+    pub(crate) initrd: &'a Path,
+    /// A directory for its disk images and sockets.
+    pub(crate) work: &'a Path,
+    /// Where the bytes go that it writes to `ttyS1` and up, in that order.
+    pub(crate) traces: &'a [PathBuf],
+    /// Added to the kernel's command line.
+    pub(crate) cmdline: &'a [String],
+}
+
+impl Machine<'_> {
+    /// QEMU with everything but its console.
+    fn command(&self) -> Result<Command> {
+        let (disk, disc) = (self.work.join("disk.img"), self.work.join("disc.img"));
+        for (file, size) in [(&disk, DISK), (&disc, DISC)] {
+            let image = File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
+            image.set_len(size)?;
+        }
+        let words: Vec<&str> =
+            CMDLINE.iter().copied().chain(self.cmdline.iter().map(String::as_str)).collect();
+        let mut qemu = Command::new(QEMU);
+        // Software emulation everywhere, so that results are comparable; one thread, because
+        // multi-threaded TCG now and then breaks a booting guest.
+        qemu.args(["-accel", "tcg,thread=single", "-cpu", "max", "-M", "q35", "-m", "1024", "-smp", "2"])
+            .args(["-no-reboot", "-display", "none", "-nic", "none"])
+            .arg("-drive")
+            .arg(format!("file={},format=raw,if=none,id=d0", escaped(&disk)))
+            .args(["-device", "ide-hd,drive=d0,bus=ide.0", "-drive"])
+            .arg(format!("file={},format=raw,if=none,id=c0,readonly=on,media=cdrom", escaped(&disc)))
+            .args(["-device", "ide-cd,drive=c0,bus=ide.1"])
+            .arg("-kernel")
+            .arg(self.tree.vmlinuz())
+            .arg("-initrd")
+            .arg(self.initrd)
+            .args(["-append", &words.join(" ")]);
+        Ok(qemu)
+    }
+
+    fn add_trace_ports(&self, qemu: &mut Command) {
+        for (index, file) in self.traces.iter().enumerate() {
+            qemu.arg("-chardev").arg(format!("file,id=trace{index},path={}", escaped(file)));
+            qemu.arg("-serial").arg(format!("chardev:trace{index}"));
+        }
+    }
+
+    /// Boots with the console on this terminal, until the person ends QEMU (Ctrl-A X).
+    pub(crate) fn interactive(&self) -> Result<()> {
+        let mut qemu = self.command()?;
+        qemu.args(["-serial", "mon:stdio"]);
+        self.add_trace_ports(&mut qemu);
+        crate::process::run(&mut qemu)
+    }
+
+    /// Boots in the background with its console in the file `log`.
+    pub(crate) fn boot(&self, log: &Path, echo: bool) -> Result<Guest> {
+        let socket = self.work.join("qmp");
+        let mut qemu = self.command()?;
+        qemu.arg("-chardev").arg(format!("stdio,id={CONSOLE},signal=off"));
+        qemu.arg("-serial").arg(format!("chardev:{CONSOLE}"));
+        self.add_trace_ports(&mut qemu);
+        qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", escaped(&socket)));
+        let errors = File::create(self.work.join("qemu.log"))?;
+        let start = Instant::now();
+        let mut child = qemu
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .with_context(|| format!("cannot start {QEMU}: `cargo xtask setup` installs it"))?;
+        let input = child.stdin.take().expect("stdin is piped");
+        let output = child.stdout.take().expect("stdout is piped");
+        let lines = console::follow(output, log, start, echo)?;
+        let mut guest = Guest { child, input, lines, start, qmp: None };
+        match Qmp::connect(&socket) {
+            Ok(qmp) => guest.qmp = Some(qmp),
+            Err(error) => {
+                let said = std::fs::read_to_string(self.work.join("qemu.log")).unwrap_or_default();
+                return Err(error.context(format!("{QEMU} does not run: {}", said.trim())));
+            }
+        }
+        Ok(guest)
+    }
+}
+
+/// A path within an option of QEMU's, where a comma separates.
+fn escaped(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+/// A running guest; dropping it ends QEMU.
+pub(crate) struct Guest {
+    child: Child,
+    input: ChildStdin,
+    /// Its console, line by line.
+    pub(crate) lines: Receiver<Line>,
+    /// When QEMU was started.
+    pub(crate) start: Instant,
+    qmp: Option<Qmp>,
+}
+
+impl Guest {
+    /// Presses a key, which wakes it from suspend-to-idle.
+    pub(crate) fn press_key(&mut self) -> Result<()> {
+        self.qmp.as_mut().map_or(Ok(()), |qmp| qmp.press_key("ret"))
+    }
+
+    /// Has the kernel carry out a SysRq command over the serial line.
+    pub(crate) fn sysrq(&mut self, key: u8) -> Result<()> {
+        if let Some(qmp) = &mut self.qmp {
+            qmp.send_break(CONSOLE)?;
+        }
+        self.input.write_all(&[key])?;
+        self.input.flush().context("cannot write to the guest's console")
+    }
+
+    /// Ends QEMU: by its own command, so that the trace ports are flushed, else by force.
+    ///
+    /// Never by ACPI: after a suspend to RAM that does not always work.
+    pub(crate) fn quit(mut self) {
+        if let Some(mut qmp) = self.qmp.take() {
+            // The answer may be lost with the process; what counts is that it ends.
+            let _ = qmp.execute("quit", &json!({}));
+        }
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Both fail if it has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

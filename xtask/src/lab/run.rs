@@ -1,0 +1,257 @@
+//! One run of one scenario on one kernel, bounded by wall-clock limits.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::checks::{self, Report};
+use super::initramfs::Contents;
+use super::modules;
+use super::observe::Observed;
+use super::qemu::{Guest, Machine};
+use super::result::{Durations, KernelId, Outcome, RunResult};
+use super::scenario::{Ending, Scenario};
+use super::tree::Tree;
+use crate::process;
+
+/// Where the guest's trace ports lead, in their order: `ttyS1`, `ttyS2`.
+const TRACES: &[&str] = &["trace.pmtrace", "trace-2.pmtrace"];
+
+/// How often the watch looks at what it must do besides reading.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long the guest stays in suspend-to-idle before the lab presses a key, and between keys.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// How long the kernel may take to print its blocked tasks.
+const SYSRQ: Duration = Duration::from_secs(3);
+
+/// What a run needs besides its scenario.
+pub(crate) struct Setting<'a> {
+    /// The guest's kernel.
+    pub(crate) tree: &'a Tree,
+    /// The static pm-trace, for the guest and for the reports.
+    pub(crate) tracer: Option<&'a Path>,
+    /// Where the results go.
+    pub(crate) out: PathBuf,
+    /// Show the guest's console.
+    pub(crate) echo: bool,
+    /// Leave the guest's images for looking at.
+    pub(crate) keep: bool,
+}
+
+impl Setting<'_> {
+    /// The guest's images, in a directory whose path is short enough for sockets.
+    fn machine_files(&self, scenario: &Scenario) -> Result<(PathBuf, PathBuf)> {
+        let work = tempfile::Builder::new()
+            .prefix("pm-trace-lab-")
+            .tempdir()
+            .context("cannot create a directory for the guest's images")?
+            .keep();
+        let built = modules::prepare(self.tree)?;
+        let initrd = work.join("initrd");
+        let tracer = self.tracer.filter(|_| scenario.tracer);
+        Contents { tree: self.tree, modules: &built, scenario, tracer }.write(&initrd)?;
+        Ok((work, initrd))
+    }
+
+    /// Boots the scenario's guest with a shell instead of its script.
+    pub(crate) fn shell(&self, scenario: &Scenario) -> Result<()> {
+        fs::create_dir_all(&self.out)?;
+        let (work, initrd) = self.machine_files(scenario)?;
+        let mut cmdline = scenario.cmdline.clone();
+        cmdline.push("lab.shell".to_owned());
+        let traces = self.trace_files();
+        let machine =
+            Machine { tree: self.tree, initrd: &initrd, work: &work, traces: &traces, cmdline: &cmdline };
+        let ended = machine.interactive();
+        process::remove_tree(&work)?;
+        ended
+    }
+
+    /// Runs the scenario and leaves everything about it in [`Setting::out`].
+    pub(crate) fn run(&self, scenario: &Scenario) -> Result<RunResult> {
+        process::remove_tree(&self.out)?;
+        fs::create_dir_all(&self.out).with_context(|| format!("cannot create {}", self.out.display()))?;
+        let (work, initrd) = self.machine_files(scenario)?;
+        let traces = self.trace_files();
+        let machine = Machine {
+            tree: self.tree,
+            initrd: &initrd,
+            work: &work,
+            traces: &traces,
+            cmdline: &scenario.cmdline,
+        };
+        let mut guest = machine.boot(&self.out.join("console.log"), self.echo)?;
+        let mut seen = Observed::default();
+        let ending = watch(&mut guest, scenario, &mut seen)?;
+        let total = guest.start.elapsed();
+        guest.quit();
+        if self.keep {
+            eprintln!("    guest's images kept in {}", work.display());
+        } else {
+            process::remove_tree(&work)?;
+        }
+        let result = self.conclude(scenario, ending, &seen, total)?;
+        result.write(&self.out.join("result.json"))?;
+        Ok(result)
+    }
+
+    fn trace_files(&self) -> Vec<PathBuf> {
+        TRACES.iter().map(|name| self.out.join(name)).collect()
+    }
+
+    fn conclude(
+        &self,
+        scenario: &Scenario,
+        ending: Ending,
+        seen: &Observed,
+        total: Duration,
+    ) -> Result<RunResult> {
+        let reports = self.reports()?;
+        let checks = checks::evaluate(&scenario.expect, scenario.tracer, ending, seen, &reports);
+        let late = match ending {
+            Ending::BootFailed => true,
+            Ending::Stuck => scenario.expect.ending != Ending::Stuck,
+            Ending::Resumed | Ending::Died => false,
+        };
+        let outcome = Outcome::from_checks(&checks, late);
+        let resolved = &self.tree.resolved;
+        let end = seen.result.map(|(at, _)| at).or(seen.verdict_at);
+        Ok(RunResult {
+            scenario: scenario.name.clone(),
+            kernel: KernelId {
+                name: resolved.kernel.name.clone(),
+                release: resolved.release.clone(),
+                version: resolved.version.clone(),
+            },
+            outcome,
+            ending,
+            durations: Durations {
+                boot_s: seen.ready_at.map(|at| at.as_secs_f64()),
+                scenario_s: seen
+                    .ready_at
+                    .zip(end)
+                    .map(|(ready, end)| end.saturating_sub(ready).as_secs_f64()),
+                total_s: total.as_secs_f64(),
+            },
+            armed_s: seen.armed_s,
+            verdict_latencies_s: seen.verdicts_s.clone(),
+            exit: seen.result.map(|(_, exit)| exit),
+            facts: seen.facts.clone(),
+            checks,
+        })
+    }
+
+    /// Has pm-trace report every trace that left the guest; empty ones are removed.
+    fn reports(&self) -> Result<Vec<Report>> {
+        let mut reports = Vec::new();
+        for file in self.trace_files() {
+            if fs::metadata(&file).map_or(0, |metadata| metadata.len()) == 0 {
+                let _ = fs::remove_file(&file);
+                continue;
+            }
+            let Some(tracer) = self.tracer else { continue };
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let content = report(tracer, &file).map_err(|error| format!("{error:#}"));
+            if let Ok((text, json)) = &content {
+                let stem = name.trim_end_matches(".pmtrace").replacen("trace", "report", 1);
+                fs::write(self.out.join(format!("{stem}.txt")), text)?;
+                fs::write(self.out.join(format!("{stem}.json")), serde_json::to_string_pretty(json)?)?;
+            }
+            reports.push(Report { trace: name, content });
+        }
+        Ok(reports)
+    }
+}
+
+/// The reports of one trace, for people and for programs.
+fn report(tracer: &Path, trace: &Path) -> Result<(String, serde_json::Value)> {
+    let run = |format: &str| -> Result<String> {
+        let output = Command::new(tracer)
+            .arg("report")
+            .arg(trace)
+            .args(["--format", format])
+            .output()
+            .with_context(|| format!("cannot start {}", tracer.display()))?;
+        // 3: something was found, which is what most scenarios are about.
+        if !matches!(output.status.code(), Some(0 | 3)) {
+            let said = String::from_utf8_lossy(&output.stderr);
+            anyhow::bail!("pm-trace report --format {format}: {}: {}", output.status, said.trim());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let json = run("json")?;
+    Ok((run("text")?, serde_json::from_str(&json).context("the JSON report is no JSON")?))
+}
+
+/// Why a wait ended.
+#[derive(PartialEq, Eq)]
+enum Wait {
+    Done,
+    TimedOut,
+    GuestEnded,
+}
+
+/// Follows the guest from its boot to its end, whichever it is.
+fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<Ending> {
+    let limits = &scenario.limits;
+    match wait(guest, seen, Duration::from_secs(limits.boot_s), |seen| seen.ready_at.is_some())? {
+        Wait::Done => {}
+        Wait::TimedOut => return Ok(Ending::BootFailed),
+        Wait::GuestEnded => return Ok(Ending::Died),
+    }
+    // A guest that should resume may print verdicts on its way: only its result ends the run then.
+    let stuck_expected = scenario.expect.ending == Ending::Stuck;
+    let ended = wait(guest, seen, Duration::from_secs(limits.scenario_s), |seen| {
+        seen.result.is_some() || (stuck_expected && seen.verdict_at.is_some())
+    })?;
+    if ended == Wait::GuestEnded {
+        return Ok(Ending::Died);
+    }
+    if ended == Wait::Done && seen.result.is_none() {
+        // A verdict is out. Is the guest really stuck? And let the rest of the trace leave it.
+        wait(guest, seen, Duration::from_secs(limits.hold_s), |seen| seen.result.is_some())?;
+    }
+    if seen.result.is_some() {
+        return Ok(Ending::Resumed);
+    }
+    // The kernel's own word on what is blocked, independent of pm-trace.
+    guest.sysrq(b'w')?;
+    wait(guest, seen, SYSRQ, |_| false)?;
+    Ok(Ending::Stuck)
+}
+
+/// Reads the console until `done`, pressing a key whenever the guest idles in a suspend.
+fn wait(
+    guest: &mut Guest,
+    seen: &mut Observed,
+    limit: Duration,
+    done: impl Fn(&Observed) -> bool,
+) -> Result<Wait> {
+    let deadline = Instant::now() + limit;
+    let mut last_key = Duration::ZERO;
+    loop {
+        if done(seen) {
+            return Ok(Wait::Done);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(Wait::TimedOut);
+        }
+        match guest.lines.recv_timeout(left.min(TICK)) {
+            Ok(line) => seen.apply(&line),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(Wait::GuestEnded),
+        }
+        let now = guest.start.elapsed();
+        if seen.idle_since.is_some_and(|since| now > since + IDLE) && now > last_key + IDLE {
+            last_key = now;
+            guest.press_key()?;
+        }
+    }
+}

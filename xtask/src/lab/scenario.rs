@@ -1,0 +1,210 @@
+//! Scenarios (`lab/scenarios/*.toml`): what a guest does and what must come of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::modules::Variant;
+use crate::paths;
+
+/// One scenario; its name is that of its file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// File name without `.toml`.
+    #[serde(skip)]
+    pub(crate) name: String,
+    /// One sentence for `lab list`.
+    pub(crate) summary: String,
+    /// Whose scsi_mod and libata the guest loads.
+    pub(crate) modules: Variant,
+    /// Whether the guest gets pm-trace; without, the kernel's own evidence counts alone.
+    #[serde(default = "yes")]
+    pub(crate) tracer: bool,
+    /// A SCSI device whose resume is held back.
+    pub(crate) supplier: Option<Supplier>,
+    /// Added to the kernel's command line.
+    #[serde(default)]
+    pub(crate) cmdline: Vec<String>,
+    /// Shell script that the guest runs when its devices are there.
+    pub(crate) guest: String,
+    /// Wall-clock limits.
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    /// What must come of it.
+    pub(crate) expect: Expect,
+}
+
+/// Parameters of the slow supplier module.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Supplier {
+    /// `host:channel:target:lun`.
+    pub(crate) device: String,
+    /// How long its resume is held back.
+    pub(crate) delay_ms: u32,
+}
+
+/// Wall-clock limits in seconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// From QEMU's start to the guest's devices being there.
+    pub(crate) boot_s: u64,
+    /// From there to the end of the guest's script, or to the verdict when it gets stuck.
+    pub(crate) scenario_s: u64,
+    /// How long a guest is watched after the verdict: it must still be stuck then.
+    pub(crate) hold_s: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { boot_s: 120, scenario_s: 90, hold_s: 5 }
+    }
+}
+
+/// How the guest's script ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ending {
+    /// It came back from its last command.
+    Resumed,
+    /// It never came back within the limits.
+    Stuck,
+    /// The guest did not get as far as the script.
+    BootFailed,
+    /// QEMU ended, or the kernel panicked.
+    Died,
+}
+
+/// What must come of a scenario. Whatever is left out is not checked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expect {
+    /// How the script must end.
+    pub(crate) ending: Ending,
+    /// Exit code of the script, if it ends.
+    pub(crate) exit: Option<i32>,
+    /// Seconds from start to armed, as pm-trace prints them, at most.
+    pub(crate) armed_within_s: Option<f64>,
+    /// Seconds from the closing of the cycle to the verdict on the console, at most.
+    pub(crate) verdict_within_s: Option<f64>,
+    /// Texts that the console must show.
+    #[serde(default)]
+    pub(crate) console: Vec<String>,
+    /// Texts that the text report must show.
+    #[serde(default)]
+    pub(crate) report: Vec<String>,
+    /// `name = value` that the guest reports with `lab_fact`.
+    #[serde(default)]
+    pub(crate) facts: BTreeMap<String, String>,
+    /// The highest severity that a finding may have.
+    pub(crate) max_severity: Option<Severity>,
+    /// Findings that the JSON report must or must not contain.
+    #[serde(default)]
+    pub(crate) finding: Vec<FindingRule>,
+    /// Single values of the JSON report.
+    #[serde(default)]
+    pub(crate) value: Vec<ValueRule>,
+}
+
+/// Severities of findings, as the JSON report spells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Severity {
+    /// Worth knowing, nothing wrong.
+    Info,
+    /// Something that can go wrong.
+    Warning,
+    /// Something that went wrong.
+    Error,
+}
+
+/// Counts the findings that look like this.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FindingRule {
+    /// What the rule checks, for people.
+    pub(crate) name: String,
+    /// Members of a finding and a text that each must contain, as JSON.
+    #[serde(rename = "where", default)]
+    pub(crate) members: BTreeMap<String, String>,
+    /// Texts that must stand anywhere in the finding.
+    #[serde(default)]
+    pub(crate) contains: Vec<String>,
+    /// At least so many findings match.
+    #[serde(default = "one")]
+    pub(crate) min: usize,
+    /// At most so many findings match.
+    pub(crate) max: Option<usize>,
+}
+
+/// Looks at one value of the JSON report. A `*` in the pointer stands for every element.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ValueRule {
+    /// What the rule checks, for people.
+    pub(crate) name: String,
+    /// JSON pointer, such as `/loss/total` or `/probes/*/hits`.
+    pub(crate) pointer: String,
+    /// Every value found must equal this.
+    pub(crate) equals: Option<serde_json::Value>,
+    /// Every number found must be at least this; arrays count their elements.
+    pub(crate) at_least: Option<f64>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> usize {
+    1
+}
+
+/// The scenarios that `selection` names: one, or `all`.
+pub(crate) fn select(selection: &str) -> Result<Vec<Scenario>> {
+    let mut scenarios = read_all(&paths::lab().join("scenarios"))?;
+    let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
+    scenarios.retain(|scenario| selection == "all" || selection == scenario.name);
+    ensure!(
+        !scenarios.is_empty(),
+        "no scenario is called {selection}: there are {} and all",
+        names.join(", ")
+    );
+    Ok(scenarios)
+}
+
+fn read_all(dir: &Path) -> Result<Vec<Scenario>> {
+    let entries = fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    let mut files: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    files.iter().map(|file| read(file).with_context(|| format!("in {}", file.display()))).collect()
+}
+
+fn read(file: &Path) -> Result<Scenario> {
+    let mut scenario: Scenario = toml::from_str(&fs::read_to_string(file)?)?;
+    scenario.name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(scenario)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_scenarios_can_be_read() {
+        let names: Vec<_> = select("all").unwrap().into_iter().map(|scenario| scenario.name).collect();
+        for name in ["healthy", "rescan-deadlock", "rescan-deadlock-disk", "rescan-guarded"] {
+            assert!(names.iter().any(|known| known == name), "{name} is missing from {names:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_scenario_is_an_error() {
+        assert!(select("no-such").unwrap_err().to_string().contains("healthy"));
+    }
+}

@@ -1,0 +1,116 @@
+//! `cargo xtask test`: everything that can be tested, with one line at the end.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use crate::progress::{section, step};
+use crate::setup::{self, Group};
+use crate::{Verdict, build, lab, paths, process};
+
+/// What to test.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Leave the lab out: only what needs no guest.
+    #[arg(long)]
+    no_lab: bool,
+}
+
+/// How many passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+}
+
+impl Tally {
+    fn one(ok: bool) -> Self {
+        Self { passed: usize::from(ok), failed: usize::from(!ok) }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+/// Runs every test and prints the sum.
+pub(crate) fn run(args: &Args) -> Result<Verdict> {
+    setup::ensure(if args.no_lab { &[Group::Build] } else { &[Group::Build, Group::Lab] })?;
+    let mut tally = Tally::default();
+    section("unit and integration tests");
+    tally.add(cargo_test()?);
+    section("loading every eBPF program into this machine's kernel");
+    tally.add(verify()?);
+    if !args.no_lab {
+        let results = lab::run_scenarios(&lab::RunArgs {
+            scenario: "all".to_owned(),
+            kernel: "all".to_owned(),
+            keep: false,
+            repeat: 1,
+            verbose: false,
+        })?;
+        for result in &results {
+            tally.add(Tally::one(result.passed()));
+        }
+    }
+    println!("\n{} passed, {} failed", tally.passed, tally.failed);
+    Ok(Verdict::from_ok(tally.failed == 0))
+}
+
+/// Runs cargo's tests with their output on the terminal, and counts them.
+fn cargo_test() -> Result<Tally> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(paths::root()).args(["test", "--no-fail-fast"]);
+    let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+    let mut tally = Tally::default();
+    for line in BufReader::new(child.stdout.take().expect("stdout is piped")).lines() {
+        let line = line?;
+        println!("{line}");
+        tally.add(parse(&line));
+    }
+    if !child.wait()?.success() && tally.failed == 0 {
+        // It did not even build, or a test took the whole program down.
+        tally.failed = 1;
+    }
+    Ok(tally)
+}
+
+/// The numbers in `test result: ok. 3 passed; 0 failed; ...`.
+fn parse(line: &str) -> Tally {
+    let Some((_, counts)) = line.split_once("test result: ").and_then(|(_, rest)| rest.split_once(". "))
+    else {
+        return Tally::default();
+    };
+    let number = |word: &str| {
+        let part = counts.split(';').find(|part| part.contains(word))?;
+        part.split_whitespace().next()?.parse().ok()
+    };
+    Tally { passed: number("passed").unwrap_or(0), failed: number("failed").unwrap_or(0) }
+}
+
+/// Has the kernel's verifier check all programs; needs root, so it may be left out.
+fn verify() -> Result<Tally> {
+    if !process::is_root() {
+        println!("skipped: loading eBPF programs needs root");
+        return Ok(Tally::default());
+    }
+    let binary = build::static_binary()?;
+    let ok = step("pm-trace probes --verify", || {
+        process::succeeds(Command::new(binary).args(["probes", "--verify"]))
+    })?;
+    Ok(Tally::one(ok))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counts_of_cargo_test_are_read() {
+        let line = "test result: FAILED. 12 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.1s";
+        assert_eq!(parse(line), Tally { passed: 12, failed: 1 });
+        assert_eq!(parse("running 4 tests"), Tally::default());
+    }
+}
