@@ -1,8 +1,7 @@
 //! libata: ports, error handling, rescan.
 
-use crate::device::describe;
 use crate::emit::{emit, enter};
-use crate::kernel::{caller, container, embedded, pointer, word32};
+use crate::kernel::{caller, container, pointer, word32};
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::macros::kprobe;
 use aya_ebpf::programs::ProbeContext;
@@ -25,14 +24,10 @@ fn port<K>(ctx: &ProbeContext, hook: Hook, port: Option<u64>, extra: Extra) -> u
 where
     K: KindOf<Payload = pm_trace_common::ata::AtaPort>,
 {
-    let Some(window) = enter(hook) else { return 0 };
+    if enter(hook).is_none() {
+        return 0;
+    }
     let Some(port) = port else { return 0 };
-    if let Some(dev) = embedded(port, Member::PortDevice) {
-        describe(dev, window, hook);
-    }
-    if let Some(dev) = embedded(extra.sdev, Member::SdevDevice) {
-        describe(dev, window, hook);
-    }
     emit::<K>(hook, |to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {

@@ -48,11 +48,16 @@ fn open_window(ctx: &RawTracePointContext) {
 }
 
 /// A step begins: `device_suspend(dev, state, async)` and its like share their arguments.
+///
+/// Every device of a transition goes through the first and the last step, also one whose callbacks are
+/// skipped, so these two describe it; in the others it would only cost the verifier's time.
 #[inline(always)]
 fn step(ctx: &ProbeContext, hook: Hook, step: Step) -> u32 {
     let Some(window) = enter(hook) else { return 0 };
     let Some(dev) = ctx.arg::<u64>(0) else { return 0 };
-    describe(dev, window, hook);
+    if matches!(step, Step::Suspend | Step::Resume) {
+        describe(dev, window, hook);
+    }
     if let Some(completion) = embedded(dev, Member::DevicePmCompletion)
         && PM_COMPLETIONS.insert(&completion, &dev, 0).is_err()
     {
@@ -110,13 +115,13 @@ pub fn resume(ctx: ProbeContext) -> u32 {
 /// `trace_device_pm_callback_start(struct device *dev, const char *pm_ops, int event)`
 #[raw_tracepoint(tracepoint = "device_pm_callback_start")]
 pub fn callback_start(ctx: RawTracePointContext) -> i32 {
-    let Some(window) = enter(Hook::CallbackStart) else { return 0 };
-    let dev = ctx.arg::<u64>(0);
-    describe(dev, window, Hook::CallbackStart);
+    if enter(Hook::CallbackStart).is_none() {
+        return 0;
+    }
     emit::<kind_types::CallbackStart>(Hook::CallbackStart, |to| {
         // SAFETY: `emit` hands out memory of the payload's type.
         unsafe {
-            (*to).dev = dev;
+            (*to).dev = ctx.arg(0);
             (*to).event = ctx.arg::<u64>(2) as i32;
             (*to).reserved = 0;
             string(&raw mut (*to).ops, ctx.arg::<u64>(1));
@@ -158,14 +163,12 @@ pub fn wait_for_dev(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn device_wait(ctx: &ProbeContext, hook: Hook, why: u32) -> u32 {
-    let Some(window) = enter(hook) else { return 0 };
+    if enter(hook).is_none() {
+        return 0;
+    }
     let Some(dev) = ctx.arg::<u64>(0) else { return 0 };
     let second = ctx.arg::<u64>(1).unwrap_or(0);
     let explicit = why == device_wait::EXPLICIT;
-    if explicit {
-        describe(dev, window, hook);
-        describe(second, window, hook);
-    }
     send::<kind_types::DeviceWait>(
         hook,
         pm::DeviceWait {

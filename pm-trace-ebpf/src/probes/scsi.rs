@@ -1,6 +1,6 @@
 //! SCSI devices and commands.
 
-use crate::device::{describe, power};
+use crate::device::power;
 use crate::emit::{enter, send};
 use crate::kernel::{byte, container, embedded, pointer, rescan_takes_sdev, word, word32};
 use aya_ebpf::macros::{kprobe, raw_tracepoint};
@@ -13,12 +13,11 @@ use pm_trace_common::scsi::{ScsiCommand, ScsiDevice, ScsiHost};
 
 #[inline(always)]
 fn device<K: KindOf<Payload = ScsiDevice>>(hook: Hook, sdev: Option<u64>) -> u32 {
-    let Some(window) = enter(hook) else { return 0 };
+    if enter(hook).is_none() {
+        return 0;
+    }
     let Some(sdev) = sdev else { return 0 };
     let dev = embedded(sdev, Member::SdevDevice);
-    if let Some(dev) = dev {
-        describe(dev, window, hook);
-    }
     let queue = pointer(sdev, Member::SdevQueue);
     send::<K>(
         hook,

@@ -1,0 +1,56 @@
+//! Builds the eBPF programs with a toolchain that can.
+//!
+//! Two are known, and the first that is installed is taken:
+//! - a rustup nightly with the component `rust-src`: what most users have;
+//! - a toolchain named `debian-bpf` linked to Debian's `rustc-web`, a stable compiler whose package has the
+//!   sources of `core` with it (`RUSTC_BOOTSTRAP=1` lets it build them).
+//!
+//! `PM_TRACE_BPF_TOOLCHAIN` names another one. `cargo xtask setup` installs what is missing.
+
+use anyhow::{Context as _, bail};
+use aya_build::{Package, Toolchain};
+use std::path::Path;
+use std::process::Command;
+
+const CHOICE: &str = "PM_TRACE_BPF_TOOLCHAIN";
+const CANDIDATES: [&str; 2] = ["nightly", "debian-bpf"];
+
+fn main() -> anyhow::Result<()> {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=../pm-trace-common/src");
+    println!("cargo:rerun-if-env-changed={CHOICE}");
+    let toolchain = toolchain()?;
+    println!("cargo:rerun-if-env-changed=RUSTC_BOOTSTRAP");
+    // SAFETY: a build script has one thread.
+    unsafe { std::env::set_var("RUSTC_BOOTSTRAP", "1") };
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../pm-trace-ebpf");
+    let package = Package { name: "pm-trace-ebpf", root_dir: root, no_default_features: false, features: &[] };
+    aya_build::build_ebpf([package], Toolchain::Custom(&toolchain))
+        .with_context(|| format!("building the eBPF programs with {toolchain}; try `cargo xtask setup`"))
+}
+
+fn toolchain() -> anyhow::Result<String> {
+    if let Ok(chosen) = std::env::var(CHOICE) {
+        return Ok(chosen);
+    }
+    match CANDIDATES.into_iter().find(|name| has_core_sources(name)) {
+        Some(name) => Ok(name.to_owned()),
+        None => bail!(
+            "no toolchain here can build eBPF programs: it needs the sources of `core`.\n\
+             Try `cargo xtask setup`, or `rustup toolchain install nightly --component rust-src`,\n\
+             or name one in {CHOICE}"
+        ),
+    }
+}
+
+/// Whether the toolchain exists and has the sources of `core` that belong to it.
+fn has_core_sources(name: &str) -> bool {
+    let Ok(output) =
+        Command::new("rustup").args(["run", name, "rustc", "--print", "sysroot"]).output()
+    else {
+        return false;
+    };
+    let sysroot = String::from_utf8_lossy(&output.stdout);
+    output.status.success()
+        && Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core/src/lib.rs").is_file()
+}

@@ -1,0 +1,199 @@
+//! The table of hooks.
+//!
+//! A hook is a meaning with a list of places. Kernels rename, inline and re-sign functions, so the places
+//! are tried in order and the first that exists is taken; a place after the first is a stated substitute.
+//! Loading, `pm-trace probes`, the head of a trace and the documentation all read this one table.
+
+use pm_trace_common::hook::Hook;
+use pm_trace_common::member::Member;
+
+/// Where a program can be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A kprobe at the entry of a function.
+    Function(&'static str),
+    /// A raw tracepoint.
+    Tracepoint(&'static str),
+    /// An iterator over tasks, run by the collector.
+    TaskIterator,
+}
+
+impl Place {
+    /// Name of the function or tracepoint.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Place::Function(name) | Place::Tracepoint(name) => name,
+            Place::TaskIterator => "iter/task",
+        }
+    }
+}
+
+/// One hook.
+#[derive(Clone, Copy, Debug)]
+pub struct HookSpec {
+    /// Which.
+    pub hook: Hook,
+    /// Subject it belongs to; names the file of its program and of its wire type.
+    pub subject: &'static str,
+    /// What it sees.
+    pub meaning: &'static str,
+    /// Places in order of preference.
+    pub places: &'static [Place],
+    /// Members without which its records say nothing; the hook is left out if one is missing.
+    pub needs: &'static [Member],
+    /// What is lost when it cannot be put anywhere.
+    pub lost: &'static str,
+    /// Tracing makes no sense without it.
+    pub required: bool,
+}
+
+macro_rules! hook {
+    ($hook:ident, $subject:literal, $meaning:literal, [$($place:ident $name:literal),+], [$($member:ident),*],
+     $lost:literal $(, $required:ident)?) => {
+        HookSpec {
+            hook: Hook::$hook,
+            subject: $subject,
+            meaning: $meaning,
+            places: &[$( hook!(@place $place $name) ),+],
+            needs: &[$( Member::$member ),*],
+            lost: $lost,
+            required: hook!(@required $($required)?),
+        }
+    };
+    (@place f $name:literal) => { Place::Function($name) };
+    (@place t $name:literal) => { Place::Tracepoint($name) };
+    (@place i $name:literal) => { Place::TaskIterator };
+    (@required required) => { true };
+    (@required) => { false };
+}
+
+/// Every hook, in the order of [`Hook::ALL`].
+pub const HOOKS: [HookSpec; Hook::COUNT] = [
+    hook!(Phase, "pm", "phases of the transition (dpm_suspend, dpm_resume, CPU_OFF, ...)",
+        [t "suspend_resume"], [], "when a transition starts, ends and in which phase it is", required),
+    hook!(Suspend, "pm", "suspend of a device starts",
+        [f "device_suspend", f "__device_suspend"], [DevicePmCompletion],
+        "which devices are being suspended", required),
+    hook!(SuspendLate, "pm", "late suspend of a device starts",
+        [f "device_suspend_late", f "__device_suspend_late"], [DevicePmCompletion],
+        "which devices are in late suspend"),
+    hook!(SuspendNoirq, "pm", "noirq suspend of a device starts",
+        [f "device_suspend_noirq", f "__device_suspend_noirq"], [DevicePmCompletion],
+        "which devices are in noirq suspend"),
+    hook!(ResumeNoirq, "pm", "noirq resume of a device starts",
+        [f "__device_resume_noirq", f "device_resume_noirq"], [DevicePmCompletion],
+        "which devices are in noirq resume"),
+    hook!(ResumeEarly, "pm", "early resume of a device starts",
+        [f "__device_resume_early", f "device_resume_early"], [DevicePmCompletion],
+        "which devices are in early resume"),
+    // Where both exist, `device_resume` only decides whether the other runs asynchronously.
+    hook!(Resume, "pm", "resume of a device starts",
+        [f "__device_resume", f "device_resume"], [DevicePmCompletion],
+        "which devices are being resumed: lockups of resume are not found", required),
+    hook!(CallbackStart, "pm", "PM callback of a device starts",
+        [t "device_pm_callback_start"], [], "which callback runs, and for how long"),
+    hook!(CallbackEnd, "pm", "PM callback of a device returns",
+        [t "device_pm_callback_end"], [], "which callback returned, and with what error"),
+    hook!(WaitSuperior, "pm", "a device waits for its parent and suppliers",
+        [f "dpm_wait_for_superior"], [], "why a step waits for another device's completion"),
+    hook!(WaitSubordinate, "pm", "a device waits for its children and consumers",
+        [f "dpm_wait_for_subordinate"], [], "why a step waits for another device's completion"),
+    hook!(WaitForDev, "pm", "a driver waits for another device",
+        [f "device_pm_wait_for_dev"], [], "explicit orders between devices"),
+    hook!(LockBegin, "lock", "a task starts to sleep for a lock",
+        [t "contention_begin"], [MutexOwner, TaskTid],
+        "waits for locks and who holds them: lockups on locks are not found", required),
+    hook!(LockEnd, "lock", "a task stops waiting for a lock",
+        [t "contention_end"], [], "when waits for locks end", required),
+    hook!(WaitCompletion, "wait", "a task waits for a completion",
+        [f "wait_for_completion"], [], "waits for completions, and for other devices' steps"),
+    hook!(WaitCompletionTimeout, "wait", "a task waits for a completion, not for ever",
+        [f "wait_for_completion_timeout"], [], "waits for completions with a timeout"),
+    hook!(WaitCompletionIo, "wait", "a task waits for I/O to complete",
+        [f "wait_for_completion_io"], [], "waits for I/O"),
+    hook!(WaitCompletionIoTimeout, "wait", "a task waits for I/O to complete, not for ever",
+        [f "wait_for_completion_io_timeout"], [], "waits for I/O with a timeout"),
+    hook!(Complete, "wait", "a completion is completed for one waiter",
+        [f "complete"], [], "who ends waits for completions"),
+    hook!(CompleteAll, "wait", "a completion is completed for all: end of a device's step",
+        [f "complete_all"], [DevicePmCompletion], "when a device's step ends", required),
+    hook!(QueueEnter, "wait", "a request enters a quiesced queue",
+        [f "blk_queue_enter"], [QueuePmOnly, QueueFreezeDepth], "waits on quiesced request queues"),
+    hook!(BioQueueEnter, "wait", "a bio enters a quiesced queue",
+        [f "__bio_queue_enter"], [QueuePmOnly, QueueFreezeDepth], "waits of bios on quiesced request queues"),
+    hook!(FlushWork, "wait", "a task waits for a work to finish",
+        [f "__flush_work"], [WorkFunction], "waits for works"),
+    hook!(AsyncSynchronize, "wait", "a task waits for asynchronous calls (async_synchronize_full, ...)",
+        [f "async_synchronize_cookie_domain"], [], "waits for asynchronous calls"),
+    hook!(WorkQueue, "work", "a work is queued",
+        [t "workqueue_queue_work"], [WorkFunction], "who queued a work"),
+    hook!(WorkDelay, "work", "a work is queued with a delay",
+        [f "queue_delayed_work_on"], [DelayedWork, WorkFunction], "which works put themselves off"),
+    hook!(WorkStart, "work", "a worker starts a work",
+        [t "workqueue_execute_start"], [WorkFunction], "which work a worker runs"),
+    hook!(WorkEnd, "work", "a worker finishes a work",
+        [t "workqueue_execute_end"], [], "when a worker finishes a work"),
+    hook!(AsyncRun, "work", "a worker runs an asynchronous call",
+        [f "async_run_entry_fn"], [AsyncFunction, AsyncData], "which asynchronous call a worker runs"),
+    hook!(AtaPortResume, "ata", "resume of an ATA port (ata_port_pm_resume)",
+        [f "ata_port_pm_resume"], [PortDevice], "when ATA ports are resumed"),
+    hook!(AtaPortSuspend, "ata", "suspend of an ATA port (ata_port_pm_suspend)",
+        [f "ata_port_pm_suspend"], [PortDevice], "when ATA ports are suspended"),
+    hook!(AtaRequestPm, "ata", "an ATA port asks its error handler to change power state (ata_port_request_pm)",
+        [f "ata_port_request_pm"], [PortDevice], "whether a port's resume waits for error handling"),
+    hook!(AtaEh, "ata", "ATA error handling of a port runs (ata_scsi_port_error_handler)",
+        [f "ata_scsi_port_error_handler"], [PortDevice], "when ATA error handling runs"),
+    // ata_acpi_on_resume() is called from ata_eh_handle_port_resume() alone, which compilers inline.
+    hook!(AtaEhPortResume, "ata", "ATA error handling resumes a port (ata_eh_handle_port_resume)",
+        [f "ata_eh_handle_port_resume", f "ata_acpi_on_resume"], [PortDevice],
+        "when error handling resumes a port"),
+    hook!(AtaEhRecover, "ata", "ATA error handling resets and revalidates (ata_eh_recover)",
+        [f "ata_eh_recover"], [PortDevice], "when error handling recovers a port"),
+    // ata_eh_revalidate_and_attach() is inlined; it calls this for each device it revalidates.
+    hook!(AtaRevalidate, "ata", "ATA error handling revalidates a device (ata_eh_revalidate_and_attach)",
+        [f "ata_dev_revalidate"], [AtaDeviceLink, AtaLinkPort], "which device's revalidation asks for a rescan"),
+    hook!(AtaRescan, "ata", "rescan after revalidation runs (ata_scsi_dev_rescan)",
+        [f "ata_scsi_dev_rescan"], [PortRescanTask], "when an ATA port's devices are rescanned"),
+    hook!(AtaWaitEh, "ata", "a task waits for ATA error handling to end (ata_port_wait_eh)",
+        [f "ata_port_wait_eh"], [PortDevice], "waits for ATA error handling"),
+    hook!(ScsiRescan, "scsi", "a SCSI device is rescanned, under its device lock (scsi_rescan_device)",
+        [f "scsi_rescan_device"], [SdevDevice], "which device a rescan holds the lock of"),
+    hook!(ScsiQuiesce, "scsi", "a SCSI device's queue is quiesced (PM-only from here)",
+        [f "scsi_device_quiesce"], [SdevDevice], "when queues are quiesced"),
+    hook!(ScsiResume, "scsi", "a SCSI device's queue is opened again",
+        [f "scsi_device_resume"], [SdevDevice], "when queues are opened"),
+    hook!(ScsiResumeDevice, "scsi", "libata resumes a SCSI device's driver (scsi_resume_device)",
+        [f "scsi_resume_device"], [SdevDevice], "resumes of disks outside of the PM core"),
+    hook!(ScsiExecute, "scsi", "a SCSI command is asked for",
+        [f "scsi_execute_cmd", f "__scsi_execute"], [SdevDevice], "which commands a driver sends"),
+    hook!(ScsiDispatch, "scsi", "a SCSI command goes to the host",
+        [t "scsi_dispatch_cmd_start"], [CommandDevice], "commands in flight"),
+    hook!(ScsiDone, "scsi", "a SCSI command comes back",
+        [t "scsi_dispatch_cmd_done"], [CommandDevice], "commands in flight"),
+    hook!(ScsiTimeout, "scsi", "a SCSI command times out",
+        [t "scsi_dispatch_cmd_timeout"], [CommandDevice], "commands that time out"),
+    hook!(ScsiEhWakeup, "scsi", "a SCSI host's error handler is woken",
+        [t "scsi_eh_wakeup"], [ScsiHostNumber], "when SCSI error handling starts"),
+    hook!(SchedSwitch, "task", "a task was blocked for long",
+        [t "sched_switch"], [TaskState, TaskTid], "long sleeps that no other hook explains"),
+    hook!(TaskSnapshot, "task", "a look at all blocked tasks, while stuck",
+        [i "iter/task"], [TaskState, TaskTid, TaskComm], "a verdict is not checked against the tasks' state"),
+];
+
+/// The entry of a hook.
+pub const fn spec(hook: Hook) -> &'static HookSpec {
+    &HOOKS[hook as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_hooks() {
+        for (hook, spec) in Hook::ALL.iter().zip(&HOOKS) {
+            assert_eq!(*hook, spec.hook);
+            assert!(!spec.places.is_empty(), "{hook:?} has no place");
+        }
+    }
+}

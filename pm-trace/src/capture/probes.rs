@@ -1,0 +1,370 @@
+//! Loading and attaching the programs, and their counters.
+
+use super::hooks::{HOOKS, HookSpec, Place};
+use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
+use aya::programs::{Iter, KProbe, Program, ProgramError, RawTracePoint};
+use aya::{Btf, Ebpf, EbpfLoader};
+use pm_trace_common::control::{Counters, armed};
+use pm_trace_common::hook::Hook;
+use pm_trace_common::member::{KernelFacts, MISSING};
+use std::io::Read as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+
+/// The eBPF object, built by the build script.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pm-trace-ebpf"));
+
+/// Why nothing can be captured.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The object was refused as a whole: a map could not be created, most often.
+    #[error("cannot create the BPF maps: {0}; try as root, or a smaller --buffer")]
+    Object(#[from] aya::EbpfError),
+    /// A map is not what it should be.
+    #[error("BPF map {0}: {1}")]
+    Map(&'static str, aya::maps::MapError),
+    /// A map is missing from the object.
+    #[error("the eBPF object has no map {0}: this is a fault of the build")]
+    NoMap(&'static str),
+    /// A required hook could not be put anywhere.
+    #[error("hook '{meaning}' cannot be used: {reason}; without it is lost: {lost}. `pm-trace doctor` says what this kernel lacks")]
+    Required {
+        /// What the hook sees.
+        meaning: &'static str,
+        /// Why not.
+        reason: String,
+        /// What is lost.
+        lost: &'static str,
+    },
+    /// The walk over tasks failed.
+    #[error("cannot look at the blocked tasks: {0}")]
+    Snapshot(String),
+}
+
+/// Where a hook is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Loaded, not attached yet.
+    Loaded,
+    /// Attached there.
+    At(Place),
+    /// Not used; the reason.
+    Skipped(String),
+}
+
+/// What the kernel says of a loaded program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ProgramStats {
+    /// Instructions the verifier walked.
+    pub verified_instructions: u64,
+    /// How often it ran since statistics are on.
+    pub runs: u64,
+    /// Nanoseconds it ran for since statistics are on.
+    pub run_time_ns: u64,
+    /// Times the kernel skipped it because it was already running on that CPU.
+    pub recursion_misses: u64,
+}
+
+/// The programs in the kernel.
+pub struct Probes {
+    bpf: Ebpf,
+    placements: Vec<Placement>,
+    counters: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
+    control: Array<MapData, [u32; CONTROL_WORDS]>,
+}
+
+const COUNTER_WORDS: usize = size_of::<Counters>() / size_of::<u64>();
+const CONTROL_WORDS: usize = size_of::<pm_trace_common::control::Control>() / size_of::<u32>();
+
+/// The facts as the words of the programs' global.
+fn words(facts: &KernelFacts) -> Vec<u32> {
+    facts.members.iter().copied().chain([facts.rescan_takes_sdev]).collect()
+}
+
+fn required(spec: &HookSpec, reason: &str) -> ProbeError {
+    ProbeError::Required { meaning: spec.meaning, reason: reason.to_owned(), lost: spec.lost }
+}
+
+/// What a failed load says, with the end of the verifier's log.
+fn load_failure(error: &ProgramError) -> String {
+    match error {
+        ProgramError::LoadError { io_error, verifier_log } => {
+            let log = verifier_log.to_string();
+            let lines: Vec<&str> = log.lines().rev().filter(|line| !line.is_empty()).take(4).collect();
+            let tail: Vec<&str> = lines.into_iter().rev().collect();
+            format!("the kernel refused the program: {io_error}: {}", tail.join(" | "))
+        }
+        error => error.to_string(),
+    }
+}
+
+impl Probes {
+    /// Creates the maps and loads every program whose needs this kernel meets.
+    ///
+    /// `buffer` is the size of the ring buffer in bytes, a power of two; with `log`, the programs send their
+    /// own diagnostics.
+    ///
+    /// # Errors
+    /// The maps cannot be created, or a required program is refused.
+    pub fn load(facts: &KernelFacts, buffer: u32, log: bool) -> Result<Self, ProbeError> {
+        let words = words(facts);
+        let log_level: u8 = if log { log::Level::Debug as u8 } else { 0 };
+        let mut bpf = EbpfLoader::new_without_btf()
+            .override_global("FACTS", words.as_slice(), true)
+            .override_global("AYA_LOG_LEVEL", &log_level, false)
+            .map_max_entries("EVENTS", buffer)
+            .load(OBJECT)?;
+        let counters = take(&mut bpf, "COUNTERS")?;
+        let counters = PerCpuArray::try_from(counters).map_err(|error| ProbeError::Map("COUNTERS", error))?;
+        let control = take(&mut bpf, "CONTROL")?;
+        let control = Array::try_from(control).map_err(|error| ProbeError::Map("CONTROL", error))?;
+        let mut probes = Self { bpf, placements: Vec::with_capacity(HOOKS.len()), counters, control };
+        for spec in &HOOKS {
+            let placement = match probes.load_one(spec, facts) {
+                Ok(()) => Placement::Loaded,
+                Err(reason) if spec.required => return Err(required(spec, &reason)),
+                Err(reason) => Placement::Skipped(reason),
+            };
+            probes.placements.push(placement);
+        }
+        Ok(probes)
+    }
+
+    fn load_one(&mut self, spec: &HookSpec, facts: &KernelFacts) -> Result<(), String> {
+        if let Some(member) = spec.needs.iter().find(|&&member| facts.members[member as usize] == MISSING) {
+            let place = member.place();
+            return Err(format!("this kernel's BTF has no {}.{}", place.structure, place.path));
+        }
+        let program =
+            self.bpf.program_mut(spec.hook.program()).ok_or("the eBPF object has no such program")?;
+        match program {
+            Program::KProbe(program) => program.load(),
+            Program::RawTracePoint(program) => program.load(),
+            // Loaded when it is first needed: it takes the whole of the kernel's BTF to load it.
+            Program::Iter(_) => Ok(()),
+            _ => return Err("the eBPF object has another kind of program under its name".to_owned()),
+        }
+        .map_err(|error| load_failure(&error))
+    }
+
+    /// Attaches every loaded program at the first of its places that exists.
+    ///
+    /// # Errors
+    /// A required hook fits nowhere.
+    pub fn attach(&mut self) -> Result<(), ProbeError> {
+        for (index, spec) in HOOKS.iter().enumerate() {
+            if self.placements[index] != Placement::Loaded {
+                continue;
+            }
+            self.placements[index] = match self.attach_one(spec) {
+                Ok(place) => Placement::At(place),
+                Err(reason) if spec.required => return Err(required(spec, &reason)),
+                Err(reason) => Placement::Skipped(reason),
+            };
+        }
+        Ok(())
+    }
+
+    fn attach_one(&mut self, spec: &HookSpec) -> Result<Place, String> {
+        let mut reasons = Vec::new();
+        for &place in spec.places {
+            let Some(program) = self.bpf.program_mut(spec.hook.program()) else { break };
+            let result = match (place, program) {
+                (Place::Function(name), Program::KProbe(program)) => {
+                    program.attach(name, 0).map(drop)
+                }
+                (Place::Tracepoint(name), Program::RawTracePoint(program)) => program.attach(name).map(drop),
+                (Place::TaskIterator, Program::Iter(_)) => Ok(()),
+                _ => return Err("the eBPF object has another kind of program under its name".to_owned()),
+            };
+            match result {
+                Ok(()) => return Ok(place),
+                Err(error) => reasons.push(attach_failure(place, &error)),
+            }
+        }
+        Err(reasons.join("; "))
+    }
+
+    /// The hooks with where they are.
+    pub fn placements(&self) -> impl Iterator<Item = (&'static HookSpec, &Placement)> {
+        HOOKS.iter().zip(&self.placements)
+    }
+
+    /// Takes the ring buffer.
+    ///
+    /// # Errors
+    /// It was taken before, or cannot be mapped.
+    pub fn take_ring(&mut self) -> Result<RingBuf<MapData>, ProbeError> {
+        RingBuf::try_from(take(&mut self.bpf, "EVENTS")?).map_err(|error| ProbeError::Map("EVENTS", error))
+    }
+
+    /// What each hook counted, summed over CPUs.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn counters(&self) -> Result<Vec<Counters>, ProbeError> {
+        Hook::ALL.iter().map(|&hook| self.counter(hook)).collect()
+    }
+
+    fn counter(&self, hook: Hook) -> Result<Counters, ProbeError> {
+        let per_cpu = self
+            .counters
+            .get(&u32::from(hook as u16), 0)
+            .map_err(|error| ProbeError::Map("COUNTERS", error))?;
+        Ok(per_cpu.iter().fold(Counters::default(), |sum, &[hits, records, lost, errors]| Counters {
+            hits: sum.hits + hits,
+            records: sum.records + records,
+            lost: sum.lost + lost,
+            errors: sum.errors + errors,
+        }))
+    }
+
+    /// Sets the window switch to an [`armed`] value, in window `window`.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    pub fn set_window(&mut self, armed: u32, window: u32) -> Result<(), ProbeError> {
+        self.control.set(0, [armed, window], 0).map_err(|error| ProbeError::Map("CONTROL", error))
+    }
+
+    /// Whether the window is open.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn window_is_open(&self) -> Result<bool, ProbeError> {
+        let [state, _] = self.control.get(&0, 0).map_err(|error| ProbeError::Map("CONTROL", error))?;
+        Ok(state == armed::OPEN)
+    }
+
+    /// What the kernel says of a hook's program; `None` if it is not loaded.
+    pub fn stats(&self, hook: Hook) -> Option<ProgramStats> {
+        let fd = match self.bpf.program(hook.program())? {
+            Program::KProbe(program) => program.fd(),
+            Program::RawTracePoint(program) => program.fd(),
+            Program::Iter(program) => program.fd(),
+            _ => return None,
+        };
+        // aya's own view has no run time; the kernel writes all of it here (kernel/bpf/syscall.c,
+        // bpf_prog_show_fdinfo).
+        let path = format!("/proc/self/fdinfo/{}", fd.ok()?.as_fd().as_raw_fd());
+        let text = std::fs::read_to_string(path).ok()?;
+        Some(parse_fdinfo(&text))
+    }
+
+    /// The object, for aya's logger.
+    pub fn bpf_mut(&mut self) -> &mut Ebpf {
+        &mut self.bpf
+    }
+
+    /// Loads the program that looks at all blocked tasks. Takes the kernel's BTF, so it comes after arming.
+    ///
+    /// # Errors
+    /// The kernel has no BTF, no task iterator, or refuses the program.
+    pub fn load_snapshot(&mut self) -> Result<(), ProbeError> {
+        let failed = |error: &dyn std::fmt::Display| ProbeError::Snapshot(error.to_string());
+        let btf = Btf::from_sys_fs().map_err(|error| failed(&error))?;
+        self.snapshot_program()?.load("task", &btf).map_err(|error| failed(&load_failure(&error)))
+    }
+
+    /// Sends a record for every blocked task.
+    ///
+    /// # Errors
+    /// The program is not loaded, or the walk fails.
+    pub fn snapshot(&mut self) -> Result<(), ProbeError> {
+        let failed = |error: &dyn std::fmt::Display| ProbeError::Snapshot(error.to_string());
+        let program = self.snapshot_program()?;
+        let link = program.attach().map_err(|error| failed(&error))?;
+        let link = program.take_link(link).map_err(|error| failed(&error))?;
+        let mut walk = link.into_file().map_err(|error| failed(&error))?;
+        // The program writes nothing here; reading to the end is what walks the tasks.
+        let mut end = [0; 64];
+        while walk.read(&mut end).map_err(|error| failed(&error))? > 0 {}
+        Ok(())
+    }
+
+    fn snapshot_program(&mut self) -> Result<&mut Iter, ProbeError> {
+        match self.bpf.program_mut(Hook::TaskSnapshot.program()) {
+            Some(Program::Iter(program)) => Ok(program),
+            _ => Err(ProbeError::Snapshot("the eBPF object has no such program".to_owned())),
+        }
+    }
+}
+
+fn take(bpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, ProbeError> {
+    bpf.take_map(name).ok_or(ProbeError::NoMap(name))
+}
+
+fn attach_failure(place: Place, error: &ProgramError) -> String {
+    let io = match error {
+        ProgramError::SyscallError(error) => Some(&error.io_error),
+        _ => None,
+    };
+    match (place, io.map(std::io::Error::kind)) {
+        (Place::Function(name), Some(std::io::ErrorKind::NotFound)) => {
+            format!("no function {name} on this kernel (inlined, renamed, or its module is not loaded)")
+        }
+        (Place::Tracepoint(name), Some(std::io::ErrorKind::NotFound)) => {
+            format!("no tracepoint {name} on this kernel (not built, or its module is not loaded)")
+        }
+        (place, _) => format!("{}: {}", place.name(), chain(error)),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+fn parse_fdinfo(text: &str) -> ProgramStats {
+    let field = |name: &str| {
+        text.lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(key, _)| *key == name)
+            .and_then(|(_, value)| value.trim().parse().ok())
+            .unwrap_or(0)
+    };
+    ProgramStats {
+        verified_instructions: field("verified_insns"),
+        runs: field("run_cnt"),
+        run_time_ns: field("run_time_ns"),
+        recursion_misses: field("recursion_misses"),
+    }
+}
+
+/// `EbpfLoader::new` reads the kernel's BTF for relocations, which rustc emits none of.
+trait WithoutBtf {
+    fn new_without_btf() -> Self;
+}
+
+impl WithoutBtf for EbpfLoader<'_> {
+    fn new_without_btf() -> Self {
+        let mut loader = Self::new();
+        loader.btf(None);
+        loader
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_handed_over_match_the_programs_global() {
+        let facts = KernelFacts { members: [7; pm_trace_common::member::Member::COUNT], rescan_takes_sdev: 1 };
+        assert_eq!(words(&facts).len() * size_of::<u32>(), size_of::<KernelFacts>());
+        assert_eq!(words(&facts).last(), Some(&1));
+    }
+
+    #[test]
+    fn fdinfo_of_a_program_is_read() {
+        let text = "pos:\t0\nprog_type:\t2\nrun_time_ns:\t1200\nrun_cnt:\t3\nrecursion_misses:\t1\nverified_insns:\t77\n";
+        let stats = parse_fdinfo(text);
+        assert_eq!((stats.runs, stats.run_time_ns), (3, 1200));
+        assert_eq!((stats.recursion_misses, stats.verified_instructions), (1, 77));
+    }
+}
