@@ -1,0 +1,82 @@
+//! What is wrong, and why: findings from the model, as data.
+//!
+//! [`findings`] builds the wait-for graph of the moment, reports its cycles as deadlocks, the end of the
+//! chain behind which the transition waits as a stall, and adds what the model noted on the way. It looks
+//! only at what waits now, so it is cheap however long the trace is.
+
+mod behind;
+mod cycle;
+mod describe;
+mod explain;
+mod finding;
+mod graph;
+mod guarded;
+mod identity;
+mod known;
+mod loss;
+mod nodes;
+mod notes;
+mod ordering;
+mod stall;
+mod summary;
+
+pub use describe::seconds;
+pub use finding::{
+    Behind, Confidence, DeviceRef, Finding, Kind, KnownIssue, Link, Order, Ordering, Party, PartyKind,
+    Relation, Severity, TaskName,
+};
+pub use graph::{Edge, Graph, Node};
+pub use summary::{CycleSummary, Outcome, PhaseSummary, StepSummary, cycles};
+
+use crate::event::Nanos;
+use crate::model::{Model, Transition};
+
+/// When a thing is worth a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How long a cycle must have lasted, in nanoseconds, unless a snapshot confirms it. Events of several
+    /// CPUs may come a little out of order, and a wait that has no end event may be over already.
+    pub settle: Nanos,
+    /// How long something must have taken, in nanoseconds, to be a stall.
+    pub stall: Nanos,
+}
+
+impl Options {
+    /// For a look at a running transition.
+    pub const LIVE: Self = Self { settle: 300_000_000, stall: 10_000_000_000 };
+    /// For the end of a trace, after which nothing came that could disprove it.
+    pub const END: Self = Self { settle: 0, ..Self::LIVE };
+}
+
+/// Everything found at the time `now`, in nanoseconds of `CLOCK_BOOTTIME`, while events still come.
+pub fn findings(model: &Model, now: Nanos) -> Vec<Finding> {
+    findings_with(model, now, Options::LIVE)
+}
+
+/// Everything found in a trace that has ended.
+pub fn findings_at_end(model: &Model) -> Vec<Finding> {
+    findings_with(model, model.now(), Options::END)
+}
+
+/// Everything found at the time `now`, the worst first; the same model gives the same findings in the same
+/// order.
+pub fn findings_with(model: &Model, now: Nanos, options: Options) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if model.transition().is_some_and(|transition| !Transition::is_complete(transition)) {
+        let graph = Graph::new(model);
+        let cycles = cycle::cycles(&graph);
+        let deadlocks = cycles.iter().map(|cycle| cycle::deadlock(model, &graph, cycle, now));
+        let settled = |finding: &Finding| {
+            finding.confirmed_at.is_some_and(|at| Some(at) > finding.closed_at)
+                || finding.lasted.is_some_and(|lasted| lasted >= options.settle)
+        };
+        findings.extend(deadlocks.filter(settled));
+        if cycles.is_empty() {
+            findings.extend(stall::finding(model, &graph, now, options.stall));
+        }
+    }
+    findings.extend(guarded::findings(model));
+    findings.extend(loss::finding(model));
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.cycle));
+    findings
+}

@@ -1,0 +1,39 @@
+//! The sentences of a finding.
+
+use super::finding::{Link, PartyKind, Relation};
+use super::known::Shape;
+
+/// What happens in a cycle.
+pub(crate) fn deadlock(chain: &[Link], lasted: Option<String>) -> String {
+    let mut sentences = Vec::new();
+    for link in chain.iter().filter(|link| link.in_cycle) {
+        let (waiter, object) = (&link.waiter.label, &link.object.label);
+        sentences.push(match link.relation {
+            Relation::WaitsFor => format!("{waiter} waits for the {object}."),
+            Relation::HeldBy => format!("The {waiter} is held by {object}."),
+            Relation::PerformedBy => format!("The {waiter} is carried out by {object}."),
+            Relation::EndsOnlyWhen if link.object.kind == PartyKind::DeviceStep => {
+                format!("The {waiter} opens only in the {object}.")
+            }
+            Relation::EndsOnlyWhen => format!("The {waiter} ends only with the {object}."),
+            Relation::QueuedBy => format!("{waiter} was queued by {object}."),
+        });
+    }
+    let since = lasted.map(|lasted| format!(" It has lasted for {lasted} and")).unwrap_or(" It".to_owned());
+    format!("{} Each waits for the next.{since} cannot end by itself.", sentences.join(" "))
+}
+
+/// What to do about a cycle.
+pub(crate) fn advice(shape: Shape) -> String {
+    if shape.rescan_holds_device_lock && shape.waits_for_pm_only_queue {
+        "Do not issue commands under the device lock while the device is suspended: test for it and come \
+         back later, or start the rescan only after the device is resumed. A parent cannot wait for its \
+         child with the PM core's own order; device_pm_wait_for_dev() would do for system sleep, not for \
+         runtime PM."
+            .to_owned()
+    } else {
+        "Break one of the links: drop the lock before the wait, or let what waits run only after the \
+         device is resumed (device link, device_pm_wait_for_dev(), or deferred work)."
+            .to_owned()
+    }
+}

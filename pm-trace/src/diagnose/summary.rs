@@ -1,0 +1,151 @@
+//! What happened in each transition, in figures.
+
+use super::describe::{Clock, Namer};
+use super::finding::DeviceRef;
+use crate::event::{Nanos, step_label};
+use crate::model::{Direction, Model, StepTime, Transition};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// How a transition ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every device was resumed and `dpm_complete` ended.
+    Resumed,
+    /// It was on its way down when the trace ended.
+    Suspending,
+    /// It was on its way up when the trace ended.
+    Resuming,
+    /// User space was thawed before devices were suspended.
+    Aborted,
+}
+
+/// A phase of a transition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PhaseSummary {
+    /// Its name: `dpm_resume`, `CPU_OFF`, ...
+    pub action: String,
+    /// Its argument: a PM event, a sleep state, a CPU.
+    pub value: i32,
+    /// How many phases it is inside of.
+    pub depth: u32,
+    /// Its start, in nanoseconds of `CLOCK_BOOTTIME`.
+    pub start: Nanos,
+    /// How long it took, in nanoseconds; `None` if it did not end.
+    pub took: Option<Nanos>,
+}
+
+/// How long a step of a device took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct StepSummary {
+    /// The device.
+    pub device: DeviceRef,
+    /// The step: `suspend`, `resume_early`, ...
+    pub step: String,
+    /// Its start, in nanoseconds of `CLOCK_BOOTTIME`.
+    pub start: Nanos,
+    /// How long it took, in nanoseconds, waits for other devices included.
+    pub took: Nanos,
+    /// How long its callback took, in nanoseconds; 0 if it has none.
+    pub callback: Nanos,
+    /// What the callback returned: 0 or a negative errno.
+    pub error: i32,
+}
+
+/// One suspend and resume of the system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CycleSummary {
+    /// Counted from 1.
+    pub number: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its first event, in nanoseconds of `CLOCK_BOOTTIME`.
+    pub started: Nanos,
+    /// How long it took, in nanoseconds, to its last event or to the end of the trace.
+    pub took: Nanos,
+    /// Its phases in the order of their starts.
+    pub phases: Vec<PhaseSummary>,
+    /// Phases that are not listed because there were too many.
+    pub phases_left: u64,
+    /// Devices that were suspended.
+    pub devices_suspended: u32,
+    /// Devices to resume.
+    pub devices_to_resume: u32,
+    /// Devices that were resumed.
+    pub devices_resumed: u32,
+    /// The slowest steps of devices, slowest first.
+    pub slowest: Vec<StepSummary>,
+    /// Steps whose callback returned an error, at most ten.
+    pub failed: Vec<StepSummary>,
+    /// Events.
+    pub events: u64,
+    /// Records lost.
+    pub lost: u64,
+    /// Records that could not be decoded.
+    pub undecoded: u64,
+}
+
+/// Every transition in figures, oldest first.
+pub fn cycles(model: &Model) -> Vec<CycleSummary> {
+    model.transitions().iter().map(|transition| summary(model, transition)).collect()
+}
+
+fn summary(model: &Model, transition: &Transition) -> CycleSummary {
+    let namer = Namer { model, clock: Clock(transition.base()) };
+    let is_last = model.transition().is_some_and(|last| last.number == transition.number);
+    let last_phase = transition.phases.iter().filter_map(|phase| phase.end).map(|at| at.time).max();
+    let end = transition.ended.map(|at| at.time).or(if is_last && !transition.is_complete() {
+        Some(model.now())
+    } else {
+        last_phase
+    });
+    CycleSummary {
+        number: transition.number,
+        outcome: outcome(transition),
+        started: transition.started.time,
+        took: end.unwrap_or(transition.started.time).saturating_sub(transition.started.time),
+        phases: transition
+            .phases
+            .iter()
+            .map(|phase| PhaseSummary {
+                action: phase.action.clone(),
+                value: phase.value,
+                depth: phase.depth,
+                start: phase.start.time,
+                took: phase.end.map(|end| end.time.saturating_sub(phase.start.time)),
+            })
+            .collect(),
+        phases_left: transition.phases_left,
+        devices_suspended: transition.suspended,
+        devices_to_resume: transition.to_resume,
+        devices_resumed: transition.resumed,
+        slowest: steps(&namer, &transition.slowest),
+        failed: steps(&namer, &transition.failed),
+        events: transition.events,
+        lost: transition.lost,
+        undecoded: transition.undecoded,
+    }
+}
+
+fn steps(namer: &Namer<'_>, steps: &[StepTime]) -> Vec<StepSummary> {
+    let summary = |time: &StepTime| StepSummary {
+        device: namer.device_ref(time.dev),
+        step: step_label(time.step).to_owned(),
+        start: time.start.time,
+        took: time.took,
+        callback: time.callback,
+        error: time.error,
+    };
+    steps.iter().map(summary).collect()
+}
+
+fn outcome(transition: &Transition) -> Outcome {
+    let devices = transition.phases.iter().any(|phase| phase.action.starts_with("dpm_"));
+    match (transition.is_complete(), transition.direction()) {
+        (true, _) if !devices => Outcome::Aborted,
+        (true, _) => Outcome::Resumed,
+        (false, Direction::Suspend) => Outcome::Suspending,
+        (false, Direction::Resume) => Outcome::Resuming,
+    }
+}
