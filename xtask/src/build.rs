@@ -10,7 +10,7 @@ use crate::setup::{self, Group};
 use crate::{paths, process};
 
 /// What a static binary is built for: its guests and hosts are x86-64.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// How to build.
 #[derive(clap::Args)]
