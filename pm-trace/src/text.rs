@@ -1,0 +1,121 @@
+//! Text from the kernel or from files on its way to a terminal.
+//!
+//! Names of devices, tasks and functions, strings of a trace and file names are untrusted: an escape
+//! sequence in one of them could move the cursor, hide text or change the terminal. [`is_unsafe`] says
+//! which characters never reach one; [`line`] and [`Terminal`] replace them.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Stands for a character that is not shown.
+pub const REPLACEMENT: char = '\u{fffd}';
+
+/// Whether the character acts on a terminal instead of being shown: control characters (C0, DEL, C1), line
+/// and paragraph separators, and characters that change the direction of text.
+pub const fn is_unsafe(c: char) -> bool {
+    matches!(c,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// One line of text that is safe to show: unsafe characters, line breaks included, are replaced.
+pub fn line(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_unsafe) {
+        Cow::Owned(text.chars().map(|c| if is_unsafe(c) { REPLACEMENT } else { c }).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// A file name in quotes, safe to show.
+pub fn path(path: &Path) -> String {
+    format!("'{}'", line(&path.to_string_lossy()))
+}
+
+/// The first bytes of a file, for a message: as text if they are, otherwise in hexadecimal.
+pub fn beginning(bytes: &[u8]) -> String {
+    let bytes = &bytes[..bytes.len().min(16)];
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.chars().all(|c| c.is_ascii_graphic() || c == ' ') => format!("{text:?}"),
+        _ => {
+            let hex: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
+            format!("the bytes {}", hex.join(" "))
+        }
+    }
+}
+
+/// How [`Terminal`] treats unsafe characters other than line feeds and tabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Replaced by [`REPLACEMENT`].
+    Plain,
+    /// Written as `\uXXXX`, which leaves JSON equal in meaning: there they stand in strings only.
+    Json,
+}
+
+/// Writes text to a terminal, or what may be shown on one later, free of unsafe characters except for line
+/// feeds and tabs.
+pub struct Terminal<W: Write> {
+    out: W,
+    form: Form,
+}
+
+impl<W: Write> Terminal<W> {
+    /// Passes text on to `out`.
+    pub fn new(out: W, form: Form) -> Self {
+        Self { out, form }
+    }
+
+    /// Writes the text.
+    pub fn show(&mut self, text: &str) -> io::Result<()> {
+        let passes = |c: char| matches!(c, '\n' | '\t') || !is_unsafe(c);
+        let mut rest = text;
+        while let Some((at, c)) = rest.char_indices().find(|&(_, c)| !passes(c)) {
+            self.out.write_all(&rest.as_bytes()[..at])?;
+            match self.form {
+                Form::Plain => write!(self.out, "{REPLACEMENT}")?,
+                // All unsafe characters are in the basic plane: one unit of UTF-16.
+                Form::Json => write!(self.out, "\\u{:04x}", u32::from(c))?,
+            }
+            rest = &rest[at + c.len_utf8()..];
+        }
+        self.out.write_all(rest.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_do_not_survive() {
+        assert_eq!(line("\x1b[2Jsda\u{9b}31m\n\u{202e}x"), "\u{fffd}[2Jsda\u{fffd}31m\u{fffd}\u{fffd}x");
+        assert!(matches!(line("1:0:0:0 (sr, on ata2) °"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_terminal_keeps_line_feeds_and_tabs() {
+        let mut out = Vec::new();
+        Terminal::new(&mut out, Form::Plain).show("a\tb\nc\rd\x07").unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "a\tb\nc\u{fffd}d\u{fffd}");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let json = serde_json::to_string("x\u{9b}\u{202e}\x1b y\x7f").unwrap();
+        let mut out = Vec::new();
+        Terminal::new(&mut out, Form::Json).show(&json).unwrap();
+        assert!(!out.iter().any(|&b| b == 0x7f || b >= 0x80));
+        assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), "x\u{9b}\u{202e}\x1b y\x7f");
+    }
+
+    #[test]
+    fn beginnings() {
+        assert_eq!(beginning(b"#!/bin/sh -e and so on"), "\"#!/bin/sh -e and\"");
+        assert_eq!(beginning(&[0x7f, b'E']), "the bytes 7f 45");
+        assert_eq!(beginning(b""), "\"\"");
+    }
+}

@@ -1,0 +1,35 @@
+//! The trace file (`.pmtrace`): append-only, checksummed, readable up to the last whole block.
+//!
+//! A file header is followed by blocks. Every block stands for itself (own magic, number, length and
+//! checksums), so a reader goes on behind a damaged or missing one, and the same bytes can be sent to a
+//! second place ([`Writer::tee`]) that may lose some of them. `docs/trace-format.md` describes every byte.
+//!
+//! - [`Writer`] stores a [`Session`] durably, then events, and closes with [`Totals`].
+//! - [`Trace`] gives back the session and, as an iterator, the events. What it could not read it says in
+//!   [`Trace::notes`]; it never panics and never holds more than a few blocks in memory.
+//!
+//! Numbers of block kinds, CBOR indices of the types stored and variants of `Event` are never reused;
+//! readers skip and count what they do not know.
+
+mod block;
+mod error;
+mod machine;
+mod note;
+mod output;
+mod reader;
+mod scan;
+mod session;
+mod sink;
+mod window;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use block::{FORMAT_VERSION, MAX_EVENT, MAX_PAYLOAD};
+pub use error::{Error, Result};
+pub use machine::{clocks_now, shown_cmdline, this_machine};
+pub use note::{Note, Problem};
+pub use reader::{Summary, Trace};
+pub use session::{Checkpoint, Clocks, HookCounts, Kernel, MissingMember, Mode, ProbeRecord, Session, Totals};
+pub use writer::{Overwrite, Status, TeeStatus, Writer};

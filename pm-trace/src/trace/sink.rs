@@ -1,0 +1,109 @@
+//! Where blocks go.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// A destination of whole blocks.
+pub(super) trait Sink: Send {
+    /// Writes one block; after an error nothing of it counts as written.
+    fn write(&mut self, block: &[u8]) -> io::Result<()>;
+
+    /// Makes what was written durable.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Bytes of the blocks written so far.
+    fn written(&self) -> u64;
+}
+
+/// A regular file. A block that cannot be written whole is cut off again, so that the file ends in a whole
+/// block and the same block can be tried again.
+pub(super) struct FileSink {
+    file: File,
+    written: u64,
+}
+
+impl FileSink {
+    pub(super) fn new(file: File) -> Self {
+        Self { file, written: 0 }
+    }
+}
+
+impl Sink for FileSink {
+    fn write(&mut self, block: &[u8]) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(block) {
+            // If these fail too, the file keeps part of a block; readers resynchronise behind it.
+            let _ = self.file.set_len(self.written);
+            let _ = self.file.seek(SeekFrom::Start(self.written));
+            return Err(error);
+        }
+        self.written += block.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn written(&self) -> u64 {
+        self.written
+    }
+}
+
+/// Anything else that takes bytes.
+pub(super) struct StreamSink<W> {
+    stream: W,
+    written: u64,
+}
+
+impl<W: Write + Send> StreamSink<W> {
+    pub(super) fn new(stream: W) -> Self {
+        Self { stream, written: 0 }
+    }
+}
+
+impl<W: Write + Send> Sink for StreamSink<W> {
+    fn write(&mut self, block: &[u8]) -> io::Result<()> {
+        self.stream.write_all(block)?;
+        self.stream.flush()?;
+        self.written += block.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+
+    fn written(&self) -> u64 {
+        self.written
+    }
+}
+
+/// Opens the second destination: a file, which is created or emptied, or a device. A terminal line is made
+/// transparent for bytes (raw, no modem control); its speed is left as it is.
+pub(super) fn open_tee(path: &Path) -> io::Result<Box<dyn Sink>> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    // Not to wait for a carrier on a serial line, nor to get it as controlling terminal.
+    options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).bits());
+    let file = options.open(path)?;
+    if nix::unistd::isatty(&file).unwrap_or(false) {
+        make_raw(&file)?;
+    }
+    let flags = OFlag::from_bits_truncate(fcntl(file.as_fd(), FcntlArg::F_GETFL)?);
+    fcntl(file.as_fd(), FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+    Ok(Box::new(StreamSink::new(file)))
+}
+
+fn make_raw(tty: &File) -> io::Result<()> {
+    use nix::sys::termios::{ControlFlags, SetArg, cfmakeraw, tcgetattr, tcsetattr};
+    let mut settings = tcgetattr(tty)?;
+    cfmakeraw(&mut settings);
+    settings.control_flags |= ControlFlags::CLOCAL;
+    settings.control_flags -= ControlFlags::CRTSCTS;
+    tcsetattr(tty, SetArg::TCSANOW, &settings)?;
+    Ok(())
+}

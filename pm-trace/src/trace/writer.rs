@@ -1,0 +1,375 @@
+//! Writing a trace.
+
+use super::block::{self, EVENT_PREFIX, EVENTS_PREFIX, MAX_EVENT, MAX_PAYLOAD, TARGET_PAYLOAD, kind};
+use super::output::{OnError, Output};
+use super::sink::{FileSink, Sink, StreamSink, open_tee};
+use super::{Checkpoint, Error, Result, Session, Totals};
+use crate::event::{Body, Event};
+use minicbor::Encode;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most bytes that wait for the file when it cannot be written.
+const FILE_BACKLOG: usize = 256 << 20;
+
+/// Most bytes that wait for the second output.
+const TEE_BACKLOG: usize = 16 << 20;
+
+/// How long [`Writer::finish`] waits for threads whose output blocks.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Whether an existing file may be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Never.
+    Refuse,
+    /// A regular file may.
+    Replace,
+}
+
+/// How writing goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Events appended so far.
+    pub events: u64,
+    /// Blocks made so far.
+    pub blocks: u32,
+    /// Bytes in memory that are not in the file yet, the block being filled not counted.
+    pub waiting: usize,
+    /// Blocks that the file lacks for good, because too much waited.
+    pub dropped: u64,
+    /// Why the file cannot be written at present.
+    pub trouble: Option<String>,
+    /// The second output, if there is one.
+    pub tee: Option<TeeStatus>,
+}
+
+/// How the second output goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TeeStatus {
+    /// Blocks it did not get.
+    pub dropped: u64,
+    /// Bytes that wait for it.
+    pub waiting: usize,
+    /// Why it cannot be written at present.
+    pub trouble: Option<String>,
+}
+
+/// Writes a trace to a file and, if asked to, the same bytes to a second output.
+///
+/// Events are collected into blocks. A block goes to a queue for each output; the queue is emptied at once
+/// by the caller, or, after [`Writer::go_background`], by threads, and then nothing here waits for a disk
+/// or a serial line.
+///
+/// A file that cannot be written (a full disk, say) does not stop a recording: blocks wait in memory, up to
+/// 256 MiB, and each later block tries again. The call that first meets the failure returns it; later ones
+/// return `Ok` until writing worked again in between. [`Writer::finish`] says if the file stayed incomplete.
+pub struct Writer {
+    path: PathBuf,
+    file: Output,
+    tee: Option<Tee>,
+    /// Payload of the events block that is being filled, its prefix included.
+    payload: Vec<u8>,
+    /// Events in it.
+    pending: u64,
+    events: u64,
+    blocks: u32,
+    background: bool,
+}
+
+struct Tee {
+    path: PathBuf,
+    output: Output,
+}
+
+impl Writer {
+    /// Creates the file, readable by its owner only (the user who called `sudo`, if one did), writes the
+    /// session and makes file and directory entry durable.
+    ///
+    /// # Errors
+    ///
+    /// If the file exists and `overwrite` refuses, or it cannot be created, written or synchronised.
+    pub fn create(path: &Path, session: &Session, overwrite: Overwrite) -> Result<Self> {
+        let file = create_file(path, overwrite)?;
+        give_to_sudo_user(&file);
+        let mut writer = Self::new(path, Box::new(FileSink::new(file)), session)?;
+        writer.report()?;
+        let durable = writer.file.sync().and_then(|()| sync_directory(path));
+        durable.map_err(|source| Error::Sync { path: path.to_owned(), source })?;
+        Ok(writer)
+    }
+
+    /// Writes a trace to any stream. `name` stands for it in errors.
+    ///
+    /// # Errors
+    ///
+    /// If the session cannot be written.
+    pub fn stream<W: Write + Send + 'static>(name: &str, stream: W, session: &Session) -> Result<Self> {
+        let writer = Self::new(Path::new(name), Box::new(StreamSink::new(stream)), session)?;
+        writer.report()?;
+        Ok(writer)
+    }
+
+    fn new(path: &Path, sink: Box<dyn Sink>, session: &Session) -> Result<Self> {
+        let mut writer = Self {
+            path: path.to_owned(),
+            file: Output::new(sink, FILE_BACKLOG, OnError::Keep),
+            tee: None,
+            payload: Vec::with_capacity(TARGET_PAYLOAD + MAX_EVENT),
+            pending: 0,
+            events: 0,
+            blocks: 0,
+            background: false,
+        };
+        writer.send(block::file_header().to_vec());
+        writer.send_cbor(kind::SESSION, "session", session)?;
+        Ok(writer)
+    }
+
+    /// Sends the same bytes to a second output from now on: a file, which is replaced, or a device; a
+    /// terminal line is made raw, its speed left as it is. It never delays the trace file: what it cannot
+    /// take in time it loses, and readers of it notice.
+    ///
+    /// It is written by a thread only, that is after [`Writer::go_background`], and in [`Writer::finish`].
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or the session does not fit a block.
+    pub fn tee(&mut self, path: &Path, session: &Session) -> Result<()> {
+        let sink = open_tee(path).map_err(|source| Error::Tee { path: path.to_owned(), source })?;
+        let output = Output::new(sink, TEE_BACKLOG, OnError::Drop);
+        output.offer(block::file_header().as_slice().into());
+        // The session again, under its own number: the copy begins like the file.
+        output.offer(block::block(kind::SESSION, 0, &cbor("session", session)?).into());
+        self.tee = Some(Tee { path: path.to_owned(), output });
+        if self.background { self.go_background() } else { Ok(()) }
+    }
+
+    /// Lets threads do all writing from now on. They are children of the calling thread: one that was
+    /// exempted from freezing has exempted children.
+    ///
+    /// # Errors
+    ///
+    /// If a thread cannot be started; writing then stays with the caller.
+    pub fn go_background(&mut self) -> Result<()> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Write { path, offset: 0, source }
+        };
+        self.background = true;
+        self.file.start("trace-file").map_err(failed(&self.path))?;
+        if let Some(tee) = &mut self.tee {
+            tee.output.start("trace-tee").map_err(failed(&tee.path))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the threads when they have written what waits; writing is the caller's again, the second output
+    /// pauses. False if a thread did not end within `timeout` because its output blocks; it is still there
+    /// then, and this can be called again.
+    pub fn go_foreground(&mut self, timeout: Duration) -> bool {
+        let tee = self.tee.as_mut().is_none_or(|tee| tee.output.stop(timeout));
+        let file = self.file.stop(timeout);
+        self.background = !(tee && file);
+        tee && file
+    }
+
+    /// Adds an event.
+    ///
+    /// # Errors
+    ///
+    /// If the file starts to fail; see [`Writer`]. The event is kept.
+    pub fn append(&mut self, event: &Event) -> Result<()> {
+        self.push(event);
+        if self.payload.len() >= TARGET_PAYLOAD { self.flush_block() } else { Ok(()) }
+    }
+
+    fn push(&mut self, event: &Event) {
+        if self.payload.is_empty() {
+            self.payload.extend_from_slice(&self.events.to_le_bytes());
+        }
+        let start = self.payload.len();
+        self.payload.extend_from_slice(&[0; EVENT_PREFIX]);
+        encode(event, &mut self.payload);
+        let mut length = self.payload.len() - start - EVENT_PREFIX;
+        if length > MAX_EVENT {
+            let reason = format!("an event of {length} bytes is too large for a trace");
+            let stand_in = Event { body: Body::Undecoded { records: 1, reason }, ..event.clone() };
+            self.payload.truncate(start + EVENT_PREFIX);
+            encode(&stand_in, &mut self.payload);
+            length = self.payload.len() - start - EVENT_PREFIX;
+        }
+        // At most MAX_EVENT, or the stand-in.
+        self.payload[start..start + EVENT_PREFIX].copy_from_slice(&(length as u32).to_le_bytes());
+        self.pending += 1;
+        self.events += 1;
+    }
+
+    /// Closes the block of events that is being filled and hands it to the outputs.
+    ///
+    /// # Errors
+    ///
+    /// If the file starts to fail; see [`Writer`]. The block is kept.
+    pub fn flush_block(&mut self) -> Result<()> {
+        if self.pending > 0 {
+            debug_assert!(self.payload.len() > EVENTS_PREFIX);
+            let block = block::block(kind::EVENTS, self.blocks, &self.payload);
+            self.payload.clear();
+            self.pending = 0;
+            self.blocks += 1;
+            self.send(block);
+        }
+        self.report()
+    }
+
+    /// Adds counters, after the events so far.
+    ///
+    /// # Errors
+    ///
+    /// If the file starts to fail; see [`Writer`]. Or if they do not fit a block.
+    pub fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.flush_block()?;
+        self.send_cbor(kind::CHECKPOINT, "checkpoint", checkpoint)?;
+        self.report()
+    }
+
+    /// Closes the current block and makes the file durable. With threads this only asks for it and returns.
+    ///
+    /// # Errors
+    ///
+    /// If the file starts to fail, or cannot be synchronised.
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush_block()?;
+        self.file.sync().map_err(|source| Error::Sync { path: self.path.clone(), source })
+    }
+
+    /// Closes the trace: writes what is pending and the totals, whose counts of events and lost blocks are
+    /// filled in, and makes it durable. Waits up to 10 s for an output that blocks.
+    ///
+    /// # Errors
+    ///
+    /// If the file is not complete on disk.
+    pub fn finish(mut self, totals: Totals) -> Result<Status> {
+        // A failure here is met again below.
+        let _ = self.flush_block();
+        let totals = Totals { events: self.events, blocks_lost: self.file.dropped(), ..totals };
+        self.send_cbor(kind::END, "totals", &totals)?;
+        if let Some(tee) = &mut self.tee {
+            // Its thread writes what waits; one that does not end in time ends with the program.
+            let _ = tee.output.start("trace-tee");
+            tee.output.stop(FINISH_TIMEOUT);
+        }
+        let stopped = self.file.stop(FINISH_TIMEOUT);
+        self.file.drain();
+        let status = self.status();
+        let missing = status.dropped + self.file.waiting().0;
+        if missing > 0 || !stopped {
+            let reason = status.trouble.unwrap_or_else(|| "the disk does not answer".to_owned());
+            return Err(Error::Incomplete { path: self.path.clone(), blocks: missing, reason });
+        }
+        self.file.sync().map_err(|source| Error::Sync { path: self.path.clone(), source })?;
+        Ok(status)
+    }
+
+    /// How writing goes.
+    pub fn status(&self) -> Status {
+        Status {
+            events: self.events,
+            blocks: self.blocks,
+            waiting: self.file.waiting().1,
+            dropped: self.file.dropped(),
+            trouble: self.file.trouble(),
+            tee: self.tee.as_ref().map(|tee| TeeStatus {
+                dropped: tee.output.dropped(),
+                waiting: tee.output.waiting().1,
+                trouble: tee.output.trouble(),
+            }),
+        }
+    }
+
+    /// Where the trace goes.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn send_cbor<T: Encode<()>>(&mut self, kind: u16, what: &'static str, value: &T) -> Result<()> {
+        let block = block::block(kind, self.blocks, &cbor(what, value)?);
+        self.blocks += 1;
+        self.send(block);
+        Ok(())
+    }
+
+    fn send(&mut self, bytes: Vec<u8>) {
+        let bytes: Arc<[u8]> = bytes.into();
+        if let Some(tee) = &self.tee {
+            tee.output.offer(Arc::clone(&bytes));
+        }
+        self.file.offer(bytes);
+        self.file.drain();
+    }
+
+    /// The failure that nobody was told of, if there is one.
+    fn report(&self) -> Result<()> {
+        self.file.fresh_trouble().map_or(Ok(()), |trouble| {
+            Err(Error::Write { path: self.path.clone(), offset: trouble.offset, source: trouble.error })
+        })
+    }
+}
+
+impl Drop for Writer {
+    /// Hands over what is pending. The trace stays without an end, which readers tell.
+    fn drop(&mut self) {
+        let _ = self.flush_block();
+        self.go_foreground(Duration::from_millis(100));
+        self.file.drain();
+    }
+}
+
+/// CBOR of a value, if a block holds it.
+fn cbor<T: Encode<()>>(what: &'static str, value: &T) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    encode(value, &mut bytes);
+    if bytes.len() > MAX_PAYLOAD {
+        return Err(Error::TooLarge { what, length: bytes.len(), max: MAX_PAYLOAD });
+    }
+    Ok(bytes)
+}
+
+fn encode<T: Encode<()>>(value: &T, bytes: &mut Vec<u8>) {
+    let Ok(()) = minicbor::encode(value, bytes).map_err(|_| unreachable!("memory takes every byte"));
+}
+
+fn create_file(path: &Path, overwrite: Overwrite) -> Result<File> {
+    let create_error = |source: io::Error| match source.kind() {
+        ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
+        _ => Error::Create { path: path.to_owned(), source },
+    };
+    match path.symlink_metadata() {
+        Ok(there) if !there.is_file() => return Err(Error::NotRegular { path: path.to_owned() }),
+        Ok(_) if overwrite == Overwrite::Replace => std::fs::remove_file(path).map_err(create_error)?,
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(create_error)
+}
+
+/// Gives the file to the user who called `sudo`. A failure leaves it with root, who can read it too.
+fn give_to_sudo_user(file: &File) {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let id = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
+    if let (Some(uid), Some(gid)) = (id("SUDO_UID"), id("SUDO_GID"))
+        && let Err(error) = std::os::unix::fs::fchown(file, Some(uid), Some(gid))
+    {
+        log::warn!("the trace stays owned by root: {error}");
+    }
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
+}
