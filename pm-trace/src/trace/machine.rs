@@ -39,11 +39,10 @@ pub fn clocks_now() -> Clocks {
             u64::try_from(t.tv_sec()).unwrap_or(0) * 1_000_000_000 + u64::try_from(t.tv_nsec()).unwrap_or(0)
         })
     };
-    Clocks {
-        boottime: read(ClockId::CLOCK_BOOTTIME),
-        monotonic: read(ClockId::CLOCK_MONOTONIC),
-        realtime: read(ClockId::CLOCK_REALTIME),
-    }
+    // In this order a machine that never slept does not seem to have gained time.
+    let monotonic = read(ClockId::CLOCK_MONOTONIC);
+    let boottime = read(ClockId::CLOCK_BOOTTIME);
+    Clocks { boottime, monotonic, realtime: read(ClockId::CLOCK_REALTIME) }
 }
 
 /// A kernel command line without what identifies a machine or gives access to it: values that name disks,
