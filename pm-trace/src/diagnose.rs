@@ -20,6 +20,11 @@ mod ordering;
 mod stall;
 mod summary;
 
+#[cfg(test)]
+pub(crate) mod scenario;
+#[cfg(test)]
+mod tests;
+
 pub use describe::seconds;
 pub use finding::{
     Behind, Confidence, DeviceRef, Finding, Kind, KnownIssue, Link, Order, Ordering, Party, PartyKind,

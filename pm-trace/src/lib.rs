@@ -6,3 +6,6 @@
 pub mod diagnose;
 pub mod event;
 pub mod model;
+pub mod report;
+pub mod text;
+pub mod trace;

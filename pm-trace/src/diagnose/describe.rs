@@ -45,7 +45,7 @@ pub(crate) struct Namer<'a> {
 
 impl<'a> Namer<'a> {
     pub(crate) fn new(model: &'a Model) -> Self {
-        let base = model.transition().map_or(0, |transition| transition.base());
+        let base = model.transition().map_or(0, crate::model::Transition::base);
         Self { model, clock: Clock(base) }
     }
 
@@ -66,7 +66,7 @@ impl<'a> Namer<'a> {
             bus: text(|info| &info.bus),
             class: text(|info| &info.class),
             driver: text(|info| &info.driver),
-            port: port.and_then(|port| self.model.port(port)).map(|port| port.name()),
+            port: port.and_then(|port| self.model.port(port)).map(crate::model::Port::name),
         }
     }
 
@@ -89,7 +89,7 @@ impl<'a> Namer<'a> {
 
     /// A port: `ata2`.
     pub(crate) fn port(&self, port: ObjId) -> String {
-        self.model.port(port).map_or_else(|| format!("port #{}", port.0), |port| port.name())
+        self.model.port(port).map_or_else(|| format!("port #{}", port.0), crate::model::Port::name)
     }
 
     /// The SCSI device's `struct device`.

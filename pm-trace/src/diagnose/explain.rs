@@ -19,7 +19,7 @@ pub(crate) fn deadlock(chain: &[Link], lasted: Option<String>) -> String {
             Relation::QueuedBy => format!("{waiter} was queued by {object}."),
         });
     }
-    let since = lasted.map(|lasted| format!(" It has lasted for {lasted} and")).unwrap_or(" It".to_owned());
+    let since = lasted.map_or(" It".to_owned(), |lasted| format!(" It has lasted for {lasted} and"));
     format!("{} Each waits for the next.{since} cannot end by itself.", sentences.join(" "))
 }
 

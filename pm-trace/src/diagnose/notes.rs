@@ -15,7 +15,7 @@ pub(crate) fn of(namer: &Namer<'_>, node: Node, edge: &Edge, next: Node) -> Vec<
         }
         (Node::Task(tid), Relation::WaitsFor, Node::Step(..)) => {
             let wait = namer.model.task(tid).and_then(|task| task.wait.as_ref());
-            wait.map(|wait| device_wait(wait)).unwrap_or_default()
+            wait.map(device_wait).unwrap_or_default()
         }
         (Node::Task(_), Relation::WaitsFor, Node::Command(sdev)) => command(namer, sdev, node),
         (Node::Lock(lock), Relation::HeldBy, Node::Task(tid)) => held(namer, lock, tid),

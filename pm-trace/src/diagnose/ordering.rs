@@ -61,7 +61,9 @@ pub(crate) fn of_rescan(namer: &Namer<'_>, task: &Task, dev: ObjId) -> Option<Or
         Order::Consumer => (format!("a device link makes {name} its consumer (resumed after it)"), true),
         Order::Ancestor => (format!("an ancestor of {name} (resumed before it)"), true),
         Order::Descendant => (
-            format!("a descendant of {name} (resumed after it), no device link, no device_pm_wait_for_dev()"),
+            format!(
+                "a descendant of {name} (resumed after it), no device link between them, no device_pm_wait_for_dev()"
+            ),
             false,
         ),
         Order::Supplier => (
@@ -70,7 +72,9 @@ pub(crate) fn of_rescan(namer: &Namer<'_>, task: &Task, dev: ObjId) -> Option<Or
         ),
         Order::Same => (format!("the device of {name} itself"), false),
         Order::Nothing => (
-            format!("no relative of {name} that is known, no device link, no device_pm_wait_for_dev()"),
+            format!(
+                "no relative of {name} that is known, no device link between them, no device_pm_wait_for_dev()"
+            ),
             false,
         ),
     };

@@ -23,7 +23,7 @@ pub(crate) fn finding(model: &Model, graph: &Graph, now: Nanos, least: Nanos) ->
     if now.saturating_sub(began.time) < least {
         return None;
     }
-    Some(describe(model, graph, now, Root { began, end, came_from }))
+    Some(describe(model, graph, now, &Root { began, end, came_from }))
 }
 
 type Origins = BTreeMap<NodeIndex, (NodeIndex, Edge)>;
@@ -121,11 +121,11 @@ fn root_text(namer: &Namer<'_>, node: Node, began: At) -> String {
     }
 }
 
-fn describe(model: &Model, graph: &Graph, now: Nanos, root: Root) -> Finding {
+fn describe(model: &Model, graph: &Graph, now: Nanos, root: &Root) -> Finding {
     let namer = Namer::new(model);
     let transition = model.transition();
     let node = graph.graph[root.end];
-    let chain = chain(&namer, graph, &root);
+    let chain = chain(&namer, graph, root);
     let tasks: Vec<u32> = chain
         .iter()
         .flat_map(|link| [&link.waiter, &link.object])
@@ -138,7 +138,7 @@ fn describe(model: &Model, graph: &Graph, now: Nanos, root: Root) -> Finding {
             tids
         });
     let lasted = now.saturating_sub(root.began.time);
-    let step = step_of(graph, &root, model);
+    let step = step_of(graph, root, model);
     let subject = step.map_or_else(
         || namer.party(node).label,
         |(dev, step)| format!("{} of {}", step_words(step), namer.device_full(dev)),

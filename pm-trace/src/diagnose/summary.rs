@@ -74,7 +74,7 @@ pub struct CycleSummary {
     pub devices_to_resume: u32,
     /// Devices that were resumed.
     pub devices_resumed: u32,
-    /// The slowest steps of devices, slowest first.
+    /// The steps with the slowest callbacks, slowest first.
     pub slowest: Vec<StepSummary>,
     /// Steps whose callback returned an error, at most ten.
     pub failed: Vec<StepSummary>,

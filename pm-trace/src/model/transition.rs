@@ -44,7 +44,7 @@ pub struct Transition {
     pub resumed: u32,
     /// Some step ran asynchronously: `/sys/power/pm_async` is on.
     pub saw_async: bool,
-    /// The slowest steps of devices, slowest first.
+    /// The steps with the slowest callbacks, slowest first: what a step waits for is not its own doing.
     pub slowest: Vec<StepTime>,
     /// Steps whose callback returned an error.
     pub failed: Vec<StepTime>,
@@ -153,7 +153,8 @@ impl Transition {
 
     /// Notes how long a step took.
     pub(crate) fn step_took(&mut self, time: StepTime) {
-        let place = self.slowest.partition_point(|slow| slow.took >= time.took);
+        let key = |time: &StepTime| (time.callback, time.took);
+        let place = self.slowest.partition_point(|slow| key(slow) >= key(&time));
         if place < SLOWEST {
             self.slowest.insert(place, time);
             self.slowest.truncate(SLOWEST);

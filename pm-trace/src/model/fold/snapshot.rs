@@ -9,7 +9,7 @@ pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
         Body::TaskSnapshot { since, lock, owner, stack, .. } => {
             model.snapshot_tasks = model.snapshot_tasks.saturating_add(1);
             if who.tid != 0 {
-                shown(model, who, Seen { since: *since, lock: *lock, owner: *owner, stack }, at);
+                shown(model, who, &Seen { since: *since, lock: *lock, owner: *owner, stack }, at);
             }
         }
         Body::SnapshotEnd { began, tasks } => {
@@ -32,7 +32,7 @@ struct Seen<'a> {
     stack: &'a Stack,
 }
 
-fn shown(model: &mut Model, who: TaskRef, seen: Seen<'_>, at: At) {
+fn shown(model: &mut Model, who: TaskRef, seen: &Seen<'_>, at: At) {
     let wait = model.task(who.tid).and_then(|task| task.wait.as_ref());
     let waits_for = match wait.map(|wait| &wait.on) {
         Some(WaitOn::Lock { lock, .. }) => Some(*lock),

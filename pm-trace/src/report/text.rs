@@ -1,0 +1,115 @@
+//! The report as text.
+
+use super::wrap::Page;
+use super::{Report, finding};
+use crate::diagnose::{CycleSummary, Outcome, Severity, StepSummary, seconds};
+
+/// Steps of devices shown per cycle.
+const SLOWEST: usize = 5;
+/// Phases deeper than this are left out.
+const DEPTH: u32 = 1;
+
+pub(super) fn report(report: &Report) -> String {
+    let mut page = Page::default();
+    let kernel =
+        report.session.as_ref().map(|session| format!("kernel {}", session.kernel)).unwrap_or_default();
+    let (bad, info): (Vec<_>, Vec<_>) =
+        report.findings.iter().partition(|finding| finding.severity > Severity::Info);
+    for (place, found) in bad.iter().enumerate() {
+        finding::show(&mut page, found, if place == 0 { &kernel } else { "" });
+    }
+    if bad.is_empty() {
+        page.margins(&format!("OK  {}", nothing_found(report)), &kernel);
+    }
+    for found in info {
+        finding::show(&mut page, found, "");
+    }
+    for cycle in &report.cycles {
+        show_cycle(&mut page, cycle);
+    }
+    trace(&mut page, report);
+    page.into_text()
+}
+
+fn nothing_found(report: &Report) -> String {
+    let resumed = report.cycles.iter().filter(|cycle| cycle.outcome == Outcome::Resumed).count();
+    match (report.cycles.len(), resumed) {
+        (0, _) => "the trace holds no suspend".to_owned(),
+        (1, 1) => "suspended and resumed once, nothing wrong found".to_owned(),
+        (all, resumed) if all == resumed => format!("suspended and resumed {all} times, nothing wrong found"),
+        (all, resumed) => format!("{resumed} of {all} cycles resumed, nothing wrong found in the trace"),
+    }
+}
+
+fn show_cycle(page: &mut Page, cycle: &CycleSummary) {
+    page.gap();
+    let outcome = match cycle.outcome {
+        Outcome::Resumed => "resumed",
+        Outcome::Suspending => "did not get asleep",
+        Outcome::Resuming => "did not come back",
+        Outcome::Aborted => "given up before devices were suspended",
+    };
+    let lost = if cycle.lost > 0 { format!(", {} lost", cycle.lost) } else { String::new() };
+    page.columns(
+        &format!("cycle {}  {outcome} after {}", cycle.number, seconds(cycle.took)),
+        super::wrap::WIDTH / 2,
+        &format!(
+            "{} of {} devices resumed, {} events{lost}",
+            cycle.devices_resumed, cycle.devices_to_resume, cycle.events
+        ),
+    );
+    let phases: Vec<String> = cycle
+        .phases
+        .iter()
+        .filter(|phase| phase.depth <= DEPTH && !phase.action.starts_with("CPU_"))
+        .map(|phase| match phase.took {
+            Some(took) => format!("{} {}", phase.action, seconds(took)),
+            None => format!("{} (not ended)", phase.action),
+        })
+        .collect();
+    if !phases.is_empty() {
+        page.paragraph("  phases     ", &phases.join(", "));
+    }
+    steps(page, "  slowest    ", cycle.slowest.iter().take(SLOWEST));
+    steps(page, "  failed     ", cycle.failed.iter());
+}
+
+fn steps<'a>(page: &mut Page, title: &str, steps: impl Iterator<Item = &'a StepSummary>) {
+    let told: Vec<String> = steps
+        .map(|step| {
+            let driver = [&step.device.driver, &step.device.bus, &step.device.class];
+            let driver = driver.into_iter().find(|text| !text.is_empty());
+            let driver = driver.map(|driver| format!(" ({driver})")).unwrap_or_default();
+            let error = if step.error == 0 { String::new() } else { format!(", error {}", step.error) };
+            format!("{} of {}{driver} {}{error}", step.step, step.device.name, seconds(step.took))
+        })
+        .collect();
+    if !told.is_empty() {
+        page.paragraph(title, &told.join(", "));
+    }
+}
+
+fn trace(page: &mut Page, report: &Report) {
+    page.gap();
+    let mut parts = vec![format!("{} events", report.loss.events)];
+    parts.push(match report.loss.lost {
+        0 => "none lost".to_owned(),
+        lost => format!("{lost} lost"),
+    });
+    if report.loss.undecoded > 0 {
+        parts.push(format!("{} undecoded", report.loss.undecoded));
+    }
+    let skipped: Vec<&str> =
+        report.probes.iter().filter(|probe| probe.place.is_none()).map(|probe| probe.hook.as_str()).collect();
+    if !report.probes.is_empty() {
+        let attached = report.probes.len() - skipped.len();
+        parts.push(format!("{attached} of {} hooks attached", report.probes.len()));
+    }
+    page.paragraph("trace  ", &parts.join(", "));
+    if !skipped.is_empty() {
+        page.paragraph("  without    ", &skipped.join(", "));
+    }
+    for note in &report.loss.notes {
+        page.paragraph("  note       ", note);
+    }
+}
