@@ -5,6 +5,7 @@
 
 pub mod diagnose;
 pub mod event;
+pub mod kernel;
 pub mod model;
 pub mod report;
 pub mod text;
