@@ -15,13 +15,7 @@ const KERNEL: &str = "6.1";
 pub(crate) fn run() -> Result<Verdict> {
     setup::ensure(&[Group::Build, Group::Lab])?;
     section(&format!("a guest with kernel {KERNEL} suspends, and its resume locks up; its console:"));
-    let results = lab::run_scenarios(&lab::RunArgs {
-        scenario: SCENARIO.to_owned(),
-        kernel: KERNEL.to_owned(),
-        keep: false,
-        repeat: 1,
-        verbose: true,
-    })?;
+    let results = lab::run_scenarios(&lab::RunArgs::once(SCENARIO, KERNEL, true))?;
     let dir = lab::scenario_dir(KERNEL, SCENARIO);
     let report = dir.join("report.txt");
     let text = fs::read_to_string(&report).with_context(|| {

@@ -44,13 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     section("loading every eBPF program into this machine's kernel");
     tally.add(verify()?);
     if !args.no_lab {
-        let results = lab::run_scenarios(&lab::RunArgs {
-            scenario: "all".to_owned(),
-            kernel: "all".to_owned(),
-            keep: false,
-            repeat: 1,
-            verbose: false,
-        })?;
+        let results = lab::run_scenarios(&lab::RunArgs::once("all", "all", false))?;
         for result in &results {
             tally.add(Tally::one(result.passed()));
         }

@@ -61,6 +61,17 @@ pub(crate) struct RunArgs {
     /// Show the guest's console.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// Use this static pm-trace instead of building one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) binary: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// One run of a scenario on a kernel, or of all on all.
+    pub(crate) fn once(scenario: &str, kernel: &str, verbose: bool) -> Self {
+        let (scenario, kernel) = (scenario.to_owned(), kernel.to_owned());
+        Self { scenario, kernel, keep: false, repeat: 1, verbose, binary: None }
+    }
 }
 
 /// Which guest to enter.
@@ -91,7 +102,12 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
     ensure!(args.repeat > 0, "--repeat needs a number above 0");
     let scenarios = scenario::select(&args.scenario)?;
     let trees = trees(&args.kernel)?;
-    let tracer = tracer(&scenarios)?;
+    let tracer = match &args.binary {
+        Some(file) => {
+            Some(file.canonicalize().with_context(|| format!("no pm-trace at {}", file.display()))?)
+        }
+        None => tracer(&scenarios)?,
+    };
     let total = scenarios.len() * trees.len() * args.repeat;
     section(&format!("{total} lab runs"));
     let mut results = Vec::with_capacity(total);

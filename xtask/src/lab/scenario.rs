@@ -80,6 +80,18 @@ pub(crate) enum Ending {
     Died,
 }
 
+impl Ending {
+    /// For people.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Resumed => "resumed",
+            Self::Stuck => "stuck",
+            Self::BootFailed => "not booted",
+            Self::Died => "guest ended by itself",
+        }
+    }
+}
+
 /// What must come of a scenario. Whatever is left out is not checked.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
