@@ -14,7 +14,11 @@
 //! | [`machine`] | what a trace says about the machine | DMI, `/proc` |
 
 pub mod btf;
+pub mod config;
 pub mod layout;
+pub mod machine;
+pub mod sleep;
+pub mod symbols;
 pub mod system;
 
 use std::io;
