@@ -3,6 +3,9 @@
 //! Data flows one way through the rooms: `kernel` says what this kernel offers, `capture` records, `event`
 //! is what was recorded, `trace` stores it, `model` folds it, `diagnose` explains it, `report` shows it.
 
+pub mod capture;
+pub mod cli;
+pub mod commands;
 pub mod diagnose;
 pub mod event;
 pub mod kernel;

@@ -28,8 +28,11 @@ mod tests;
 
 pub use block::{FORMAT_VERSION, MAX_EVENT, MAX_PAYLOAD};
 pub use error::{Error, Result};
+pub(crate) use machine::utc;
 pub use machine::{clocks_now, shown_cmdline, this_machine};
 pub use note::{Note, Problem};
 pub use reader::{Summary, Trace};
-pub use session::{Checkpoint, Clocks, HookCounts, Kernel, MissingMember, Mode, ProbeRecord, Session, Totals};
+pub use session::{
+    Checkpoint, Clocks, HookCounts, Kernel, MissingMember, Mode, ProbeRecord, Session, Totals,
+};
 pub use writer::{Overwrite, Status, TeeStatus, Writer};

@@ -190,7 +190,9 @@ fn why_open(source: &io::Error) -> String {
 
 fn why_create(source: &io::Error) -> String {
     match source.kind() {
-        io::ErrorKind::NotFound => format!("{source}. Its directory does not exist; create it or choose another with -o"),
+        io::ErrorKind::NotFound => {
+            format!("{source}. Its directory does not exist; create it or choose another with -o")
+        }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull => {
             format!("{source}. Nothing was recorded; choose another place with -o")
         }

@@ -49,8 +49,8 @@ pub fn clocks_now() -> Clocks {
 /// hosts, networks or keys become `...`.
 pub fn shown_cmdline(cmdline: &str) -> String {
     const HIDDEN: [&str; 14] = [
-        "uuid", "label", "host", "serial", "pass", "key", "token", "secret", "user", "cred", "nfs", "iscsi", "luks",
-        "url",
+        "uuid", "label", "host", "serial", "pass", "key", "token", "secret", "user", "cred", "nfs", "iscsi",
+        "luks", "url",
     ];
     const HIDDEN_WHOLE: [&str; 8] =
         ["root", "resume", "ip", "cryptdevice", "boot_image", "initrd", "netconsole", "dhcp"];

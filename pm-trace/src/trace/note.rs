@@ -89,7 +89,9 @@ impl fmt::Display for Note {
         let (offset, length) = (self.offset, self.length);
         match &self.problem {
             Problem::FileHeader => write!(f, "the file header is damaged; the rest is read as usual"),
-            Problem::LeadingBytes => write!(f, "the first {length} bytes are no part of the trace and were skipped"),
+            Problem::LeadingBytes => {
+                write!(f, "the first {length} bytes are no part of the trace and were skipped")
+            }
             Problem::Damaged { blocks } => {
                 if length == 0 {
                     write!(f, "at byte {offset}")?;
@@ -103,7 +105,10 @@ impl fmt::Display for Note {
             }
             Problem::EventsLost { events } => write!(f, "{events} event(s) before byte {offset} are lost"),
             Problem::Truncated => {
-                write!(f, "the file ends within a block: its last {length} bytes, from byte {offset} on, are lost")
+                write!(
+                    f,
+                    "the file ends within a block: its last {length} bytes, from byte {offset} on, are lost"
+                )
             }
             Problem::NotClosed => write!(
                 f,
@@ -115,9 +120,14 @@ impl fmt::Display for Note {
             Problem::UnknownBlocks { kind, count } => {
                 write!(f, "{count} block(s) of kind {kind} are unknown to this version and were skipped")
             }
-            Problem::BadBlock { what, reason } => write!(f, "the {what} at byte {offset} cannot be decoded: {reason}"),
+            Problem::BadBlock { what, reason } => {
+                write!(f, "the {what} at byte {offset} cannot be decoded: {reason}")
+            }
             Problem::Undecoded { events, reason } => {
-                write!(f, "{events} event(s) cannot be decoded by this version, the first at byte {offset}: {reason}")
+                write!(
+                    f,
+                    "{events} event(s) cannot be decoded by this version, the first at byte {offset}: {reason}"
+                )
             }
             Problem::AnotherTrace => {
                 write!(f, "another trace begins at byte {offset}; only the first is read")

@@ -217,7 +217,9 @@ impl<R: Read> Trace<R> {
                     self.expect_event(totals.events, offset);
                     self.summary.totals = Some(totals);
                 }
-                Err(reason) => self.notes.add(offset, 0, Problem::BadBlock { what: "end of the trace", reason }),
+                Err(reason) => {
+                    self.notes.add(offset, 0, Problem::BadBlock { what: "end of the trace", reason });
+                }
             },
             kind => self.notes.unknown_block(kind, offset),
         }
@@ -243,7 +245,9 @@ impl<R: Read> Trace<R> {
 
     /// Notes the events that are missing if the next one has number `number`.
     fn expect_event(&mut self, number: u64, offset: u64) {
-        let Some(missing) = number.checked_sub(self.next_event).filter(|&missing| missing > 0) else { return };
+        let Some(missing) = number.checked_sub(self.next_event).filter(|&missing| missing > 0) else {
+            return;
+        };
         self.next_event = number;
         self.summary.lost = self.summary.lost.saturating_add(missing);
         self.notes.add(offset, 0, Problem::EventsLost { events: missing });

@@ -34,7 +34,11 @@ fn session() -> Session {
     Session {
         tool: "0.1.0".into(),
         command: vec!["pm-trace".into(), "suspend".into()],
-        probes: vec![ProbeRecord { hook: "resume".into(), place: Some("device_resume".into()), ..Default::default() }],
+        probes: vec![ProbeRecord {
+            hook: "resume".into(),
+            place: Some("device_resume".into()),
+            ..Default::default()
+        }],
         missing: vec![MissingMember { member: "device.links".into(), reason: "absent".into() }],
         mode: Mode::Live,
         state: Some("mem".into()),

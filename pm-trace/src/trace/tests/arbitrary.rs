@@ -49,10 +49,13 @@ fn file_bodies() -> impl Strategy<Value = Body> {
 
 fn pm_bodies() -> impl Strategy<Value = Body> {
     let device = (id(), of(id()), text(), text(), text(), text(), power(), of(id()), of(id()), any::<u32>());
-    let kinds =
-        vec![DeviceWaitKind::Superior, DeviceWaitKind::Subordinate, DeviceWaitKind::Explicit];
+    let kinds = vec![DeviceWaitKind::Superior, DeviceWaitKind::Subordinate, DeviceWaitKind::Explicit];
     prop_oneof![
-        (text(), any::<i32>(), any::<bool>()).prop_map(|(action, value, start)| Body::Phase { action, value, start }),
+        (text(), any::<i32>(), any::<bool>()).prop_map(|(action, value, start)| Body::Phase {
+            action,
+            value,
+            start
+        }),
         device.prop_map(|(dev, parent, name, bus, class, driver, power, lock, completion, links_left)| {
             Body::Device(DeviceInfo {
                 dev,
@@ -67,10 +70,18 @@ fn pm_bodies() -> impl Strategy<Value = Body> {
                 links_left,
             })
         }),
-        (id(), id(), any::<u32>(), any::<u32>())
-            .prop_map(|(supplier, consumer, flags, status)| Body::Link { supplier, consumer, flags, status }),
-        (id(), step(), any::<bool>(), power())
-            .prop_map(|(dev, step, is_async, power)| Body::StepStart { dev, step, is_async, power }),
+        (id(), id(), any::<u32>(), any::<u32>()).prop_map(|(supplier, consumer, flags, status)| Body::Link {
+            supplier,
+            consumer,
+            flags,
+            status
+        }),
+        (id(), step(), any::<bool>(), power()).prop_map(|(dev, step, is_async, power)| Body::StepStart {
+            dev,
+            step,
+            is_async,
+            power
+        }),
         (id(), power()).prop_map(|(dev, power)| Body::StepEnd { dev, power }),
         (id(), any::<i32>(), text()).prop_map(|(dev, event, ops)| Body::CallbackStart { dev, event, ops }),
         (id(), any::<i32>()).prop_map(|(dev, error)| Body::CallbackEnd { dev, error }),
@@ -87,23 +98,28 @@ fn wait_bodies() -> impl Strategy<Value = Body> {
         LockKind::PercpuRwsem,
         LockKind::Other,
     ];
-    let queue = (
-        (id(), of(id()), of(id())),
-        any::<(bool, bool, bool, i32, i32)>(),
-        (power(), stack()),
-    );
+    let queue = ((id(), of(id()), of(id())), any::<(bool, bool, bool, i32, i32)>(), (power(), stack()));
     prop_oneof![
         (id(), select(locks), of(task()), stack())
             .prop_map(|(lock, lock_kind, owner, stack)| Body::LockWait { lock, lock_kind, owner, stack }),
         (id(), any::<bool>()).prop_map(|(lock, acquired)| Body::LockWaitEnd { lock, acquired }),
-        (id(), any::<Option<u64>>(), any::<bool>(), stack())
-            .prop_map(|(completion, timeout, io, stack)| Body::CompletionWait { completion, timeout, io, stack }),
+        (id(), any::<Option<u64>>(), any::<bool>(), stack()).prop_map(|(completion, timeout, io, stack)| {
+            Body::CompletionWait { completion, timeout, io, stack }
+        }),
         (id(), any::<bool>()).prop_map(|(completion, all)| Body::Completed { completion, all }),
         queue.prop_map(|((queue, sdev, dev), (pm, nowait, bio, pm_only, freeze_depth), (power, stack))| {
             Body::QueueWait { queue, sdev, dev, pm, nowait, bio, pm_only, freeze_depth, power, stack }
         }),
-        (id(), of(symbol()), stack()).prop_map(|(work, function, stack)| Body::FlushWork { work, function, stack }),
-        (of(id()), any::<bool>(), stack()).prop_map(|(domain, all, stack)| Body::AsyncWait { domain, all, stack }),
+        (id(), of(symbol()), stack()).prop_map(|(work, function, stack)| Body::FlushWork {
+            work,
+            function,
+            stack
+        }),
+        (of(id()), any::<bool>(), stack()).prop_map(|(domain, all, stack)| Body::AsyncWait {
+            domain,
+            all,
+            stack
+        }),
     ]
 }
 
@@ -112,11 +128,18 @@ fn work_bodies() -> impl Strategy<Value = Body> {
         (id(), of(symbol()), text(), any::<u32>()).prop_map(|(work, function, workqueue, wq_flags)| {
             Body::WorkQueued { work, function, workqueue, wq_flags }
         }),
-        (id(), of(symbol()), any::<u64>())
-            .prop_map(|(work, function, delay)| Body::WorkDelayed { work, function, delay }),
+        (id(), of(symbol()), any::<u64>()).prop_map(|(work, function, delay)| Body::WorkDelayed {
+            work,
+            function,
+            delay
+        }),
         (id(), of(symbol())).prop_map(|(work, function)| Body::WorkStart { work, function }),
         (id(), of(symbol())).prop_map(|(work, function)| Body::WorkEnd { work, function }),
-        (id(), of(symbol()), of(id())).prop_map(|(work, function, data)| Body::AsyncRun { work, function, data }),
+        (id(), of(symbol()), of(id())).prop_map(|(work, function, data)| Body::AsyncRun {
+            work,
+            function,
+            data
+        }),
     ]
 }
 
@@ -185,7 +208,12 @@ fn task_bodies() -> impl Strategy<Value = Body> {
 pub(super) fn event() -> impl Strategy<Value = Event> {
     let body =
         prop_oneof![file_bodies(), pm_bodies(), wait_bodies(), work_bodies(), driver_bodies(), task_bodies()];
-    (any::<u64>(), any::<u16>(), task(), body).prop_map(|(time, cpu, task, body)| Event { time, cpu, task, body })
+    (any::<u64>(), any::<u16>(), task(), body).prop_map(|(time, cpu, task, body)| Event {
+        time,
+        cpu,
+        task,
+        body,
+    })
 }
 
 /// A few events of any kind.

@@ -78,7 +78,11 @@ fn a_trace_without_session_still_has_its_events() {
     let (events, trace) = read_all(&bytes).unwrap();
     assert_eq!(events, phases(2));
     assert_eq!(trace.session(), None);
-    assert!(notes(&trace).iter().any(|n| n.starts_with("machine, kernel and probes are unknown")), "{:?}", notes(&trace));
+    assert!(
+        notes(&trace).iter().any(|n| n.starts_with("machine, kernel and probes are unknown")),
+        "{:?}",
+        notes(&trace)
+    );
 }
 
 #[test]
@@ -95,7 +99,10 @@ fn the_first_of_two_traces_is_read() {
     let both = [one.as_slice(), &trace_of(&phases(3), 2)].concat();
     let (events, trace) = read_all(&both).unwrap();
     assert_eq!(events, phases(2));
-    assert_eq!(notes(&trace), [format!("another trace begins at byte {}; only the first is read", one.len())]);
+    assert_eq!(
+        notes(&trace),
+        [format!("another trace begins at byte {}; only the first is read", one.len())]
+    );
 }
 
 #[test]
@@ -149,7 +156,11 @@ fn unknown_blocks_are_skipped_and_counted() {
     let bytes = with_blocks(&[(99, vec![1, 2]), (99, vec![]), events_block(0, &[event])]);
     let (events, trace) = read_all(&bytes).unwrap();
     assert_eq!(events, [phase(5)]);
-    assert!(notes(&trace).iter().any(|n| n.starts_with("2 block(s) of kind 99 are unknown")), "{:?}", notes(&trace));
+    assert!(
+        notes(&trace).iter().any(|n| n.starts_with("2 block(s) of kind 99 are unknown")),
+        "{:?}",
+        notes(&trace)
+    );
 }
 
 #[test]
@@ -164,7 +175,11 @@ fn events_of_a_later_version_are_counted_and_shown() {
     assert!(matches!(events[1].body, Body::Undecoded { records: 1, .. }));
     assert_eq!(events[4], phase(5));
     assert_eq!((trace.summary().events, trace.summary().undecoded, trace.summary().lost), (2, 3, 0));
-    assert!(notes(&trace).iter().any(|n| n.starts_with("3 event(s) cannot be decoded")), "{:?}", notes(&trace));
+    assert!(
+        notes(&trace).iter().any(|n| n.starts_with("3 event(s) cannot be decoded")),
+        "{:?}",
+        notes(&trace)
+    );
 }
 
 #[test]

@@ -1,0 +1,298 @@
+//! The command line: what can be asked for, and the words that explain it.
+
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The exit codes, as every long help explains them.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing wrong
+  1  error
+  2  wrong usage
+  3  a lockup or a hazard was found
+  4  this machine cannot be traced ('pm-trace doctor' says why)";
+
+const EXAMPLES: &str = "\
+Examples:
+  sudo pm-trace doctor
+      Can this machine be traced? What is missing?
+  sudo pm-trace suspend --live --wake 30
+      Suspend to RAM, wake after 30 s, and name a lockup while the machine is stuck in it.
+  sudo pm-trace record -- systemctl suspend
+      Record whatever suspends the machine, and report when it is back.
+  pm-trace report pm-trace-2025-01-31-120000.pmtrace
+      Explain a trace again, on any machine, without root.";
+
+/// Finds out, live, why a Linux system does not come back from sleep.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pm-trace",
+    version,
+    about = "Finds out, live, why a Linux system does not come back from sleep",
+    long_about = "Finds out, live, why a Linux system does not come back from sleep.\n\n\
+        pm-trace watches suspend and resume with eBPF programs: which device's resume waits for which lock, \
+        work, request queue or other device, who holds it, and whether anything guarantees the order. A \
+        resume that is stuck is explained while it is stuck ('suspend --live') or from a trace file.",
+    after_help = EXIT_CODES,
+    after_long_help = long_help_end(),
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// Say more: -v what is done, -vv also what the eBPF programs report about themselves
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+fn long_help_end() -> String {
+    format!("{EXAMPLES}\n\n{EXIT_CODES}")
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Suspend this machine, record how it goes and report (root)
+    #[command(
+        long_about = "Suspends this machine, records how it goes and reports.\n\n\
+        With --live pm-trace stays awake while the rest of user space is frozen: a deadlock is named on \
+        this terminal and in the kernel log while the machine is stuck. Run it on a kernel console or a \
+        serial line then, since terminal windows and network sessions are frozen. Without --live the \
+        report follows after the resume.\n\n\
+        Everything that was changed (RTC alarm, /sys/power/pm_test) is put back at the end.",
+        after_long_help = "Examples:\n  \
+        sudo pm-trace suspend --live --wake 30\n      \
+        Suspend to RAM for 30 s, awake all the while.\n  \
+        sudo pm-trace suspend --pm-test devices --cycles 10\n      \
+        Suspend and resume only the devices, ten times: no real sleep, no wake-up needed.\n  \
+        sudo pm-trace suspend --live --tee /dev/ttyS1\n      \
+        Send the trace over a serial line too, where it survives a reset."
+    )]
+    Suspend(SuspendArgs),
+    /// Record the suspends that something else starts, and report (root)
+    #[command(
+        long_about = "Records the suspends that something else starts (a lid, the desktop, the command \
+        given), and reports.\n\n\
+        pm-trace is frozen with the rest of user space meanwhile; what happened is in memory and is \
+        written after the resume. A resume that never ends can be seen only by 'pm-trace suspend --live'.",
+        after_long_help = "Examples:\n  \
+        sudo pm-trace record -- rtcwake -m mem -s 20\n  \
+        sudo pm-trace record --cycles 3 --timeout 3600\n      \
+        The next three suspends, however they start, but at most an hour."
+    )]
+    Record(RecordArgs),
+    /// Explain a trace file
+    #[command(
+        long_about = "Explains a trace file: each suspend and resume, and what was found in it. Needs no \
+        root and works on any machine. A damaged or incomplete trace is read as far as it goes, and what \
+        is missing is said.",
+        after_long_help = "Examples:\n  \
+        pm-trace report trace.pmtrace\n  \
+        pm-trace report trace.pmtrace --format json | jq .findings"
+    )]
+    Report(ReportArgs),
+    /// List what is traced, and where on this kernel (root)
+    #[command(
+        long_about = "Lists every hook: what it sees, the function or tracepoint it is put on on this \
+        kernel, or why on none, and what is lost then."
+    )]
+    Probes(ProbesArgs),
+    /// Check whether this machine can be traced
+    #[command(
+        long_about = "Checks what pm-trace needs: rights, kernel features, sleep states, ways to wake \
+        up, places where evidence survives. Each line says what was found, what follows from it, and what to \
+        do about it."
+    )]
+    Doctor(DoctorArgs),
+    /// Print the JSON schema of the report
+    Schema,
+    /// Print shell completions
+    #[command(after_long_help = "Examples:\n  \
+        pm-trace completions bash > ~/.local/share/bash-completion/completions/pm-trace\n  \
+        pm-trace completions zsh > ~/.zfunc/_pm-trace")]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all pages to a directory
+    Man(ManArgs),
+}
+
+/// Arguments of `suspend`.
+#[derive(Clone, Debug, Args)]
+pub struct SuspendArgs {
+    /// Sleep state to enter
+    #[arg(long, value_enum, default_value_t = State::Mem)]
+    pub state: State,
+    /// Let the real-time clock wake the machine after so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = at_least_one())]
+    pub wake: Option<u32>,
+    /// Stop at a test level of the kernel (/sys/power/pm_test) and resume at once
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(PM_TEST))]
+    pub pm_test: Option<String>,
+    /// Suspend and resume so often
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one())]
+    pub cycles: u32,
+    /// Stay awake while everything else is frozen, and name a lockup while it lasts
+    #[arg(long)]
+    pub live: bool,
+    /// Where the trace goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `record`.
+#[derive(Clone, Debug, Args)]
+pub struct RecordArgs {
+    /// Stop after so many suspends; without it after one, or when COMMAND ends
+    #[arg(long, value_name = "N", value_parser = at_least_one())]
+    pub cycles: Option<u32>,
+    /// Stop after so many seconds, whatever happened
+    #[arg(long, value_name = "SECONDS", value_parser = at_least_one())]
+    pub timeout: Option<u32>,
+    /// Where the trace goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Run this command and record while it runs
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Where a trace goes, and how much of it memory holds.
+#[derive(Clone, Debug, Args)]
+pub struct OutputArgs {
+    /// Trace file [default: pm-trace-DATE-TIME.pmtrace (UTC) in the current directory]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Send the same bytes to a second file or device, such as the serial port /dev/ttyS1
+    #[arg(long, value_name = "PATH")]
+    pub tee: Option<PathBuf>,
+    /// Memory for what happens while nobody can read it, in MiB; a power of two
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = buffer)]
+    pub buffer: u32,
+    /// Replace the trace file if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Trace file
+    pub file: PathBuf,
+    /// For people or for programs ('pm-trace schema' describes the JSON)
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `probes`.
+#[derive(Clone, Debug, Args)]
+pub struct ProbesArgs {
+    /// Load and attach the programs, then show hits and run time of each
+    #[arg(long)]
+    pub stats: bool,
+    /// Load every program into the kernel's verifier and show its size; fails if one is refused
+    #[arg(long)]
+    pub verify: bool,
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Clone, Debug, Args)]
+pub struct ManArgs {
+    /// Write the pages of all commands to this directory instead of printing the main page
+    pub directory: Option<PathBuf>,
+}
+
+/// A sleep state, by its name in `/sys/power/state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum State {
+    /// Suspend to RAM
+    Mem,
+    /// Suspend to idle
+    Freeze,
+    /// Power-on suspend
+    Standby,
+}
+
+impl State {
+    /// Its name in `/sys/power/state`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mem => "mem",
+            Self::Freeze => "freeze",
+            Self::Standby => "standby",
+        }
+    }
+}
+
+/// How a report is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Test levels of the kernel, `pm_tests` in kernel/power/main.c, but for `none`.
+const PM_TEST: [&str; 5] = ["freezer", "devices", "platform", "processors", "core"];
+
+/// Most MiB of the ring buffer: the kernel takes no larger one than 2 GiB, and this much is locked memory.
+const MAX_BUFFER: u32 = 1024;
+
+fn at_least_one() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(1..=u64::from(u32::MAX))
+}
+
+fn buffer(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(mib) if mib.is_power_of_two() && mib <= MAX_BUFFER => Ok(mib),
+        _ => Err(format!("a power of two from 1 to {MAX_BUFFER}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn states_have_the_names_of_the_command_line() {
+        for state in State::value_variants() {
+            let value = state.to_possible_value().unwrap();
+            assert_eq!(value.get_name(), state.name());
+        }
+    }
+
+    #[test]
+    fn buffers_are_powers_of_two() {
+        assert_eq!(buffer("64"), Ok(64));
+        for wrong in ["0", "3", "2048", "x", "-1"] {
+            assert!(buffer(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What each command does. A command gets its arguments and a [`Context`], shows its result and returns an
+//! [`Outcome`]; an error is told by the caller.
+
+mod completions;
+mod doctor;
+mod man;
+mod probes;
+mod record;
+mod report;
+mod schema;
+mod suspend;
+
+use crate::cli::{Cli, Command, OutputArgs};
+use crate::diagnose::{Finding, Kind};
+use crate::text::{Form, Terminal};
+use crate::trace::{self, Overwrite};
+use anyhow::{Context as _, bail};
+use clap::CommandFactory;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// How a command ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is wrong.
+    Fine,
+    /// No command was given.
+    Usage,
+    /// A lockup or a hazard was found.
+    Found,
+    /// This machine cannot be traced.
+    Untraceable,
+}
+
+impl Outcome {
+    /// The program's exit code.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Usage => 2,
+            Self::Found => 3,
+            Self::Untraceable => 4,
+        }
+    }
+
+    /// What findings mean for the exit code: lost events and races that the kernel avoided are no fault of
+    /// the machine.
+    pub fn of(findings: &[Finding]) -> Self {
+        let wrong = |finding: &Finding| matches!(finding.kind, Kind::Deadlock | Kind::Stall | Kind::Hazard);
+        if findings.iter().any(wrong) { Self::Found } else { Self::Fine }
+    }
+}
+
+/// Put around an error as its context, means that this machine cannot be traced at all: exit code 4, and the
+/// user is told where to look.
+#[derive(Debug, thiserror::Error)]
+#[error("this machine cannot be traced; 'pm-trace doctor' says what is missing and what can be done")]
+pub struct CannotTrace;
+
+/// What commands need to know besides their arguments.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// When the program started.
+    pub started: Instant,
+    /// Its command line.
+    pub command_line: Vec<String>,
+    /// How often `-v` was given.
+    pub verbose: u8,
+}
+
+/// Runs the program: what was asked for, errors told, exit code.
+pub fn main(cli: &Cli, started: Instant) -> ExitCode {
+    start_log(cli.verbose);
+    let command_line = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let context = Context { started, command_line, verbose: cli.verbose };
+    match run(cli, &context) {
+        Ok(outcome) => ExitCode::from(outcome.code()),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {}\n", told(&error)));
+            let untraceable = error.is::<CannotTrace>();
+            ExitCode::from(if untraceable { Outcome::Untraceable.code() } else { 1 })
+        }
+    }
+}
+
+fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
+    match &cli.command {
+        None => no_command(),
+        Some(Command::Suspend(args)) => suspend::run(args, context),
+        Some(Command::Record(args)) => record::run(args, context),
+        Some(Command::Report(args)) => report::run(args),
+        Some(Command::Probes(args)) => probes::run(args, context),
+        Some(Command::Doctor(args)) => doctor::run(args),
+        Some(Command::Schema) => schema::run(),
+        Some(Command::Completions(args)) => completions::run(args),
+        Some(Command::Man(args)) => man::run(args),
+    }
+}
+
+fn no_command() -> anyhow::Result<Outcome> {
+    let help = Cli::command().render_help();
+    say(&format!(
+        "error: no command was given. The interactive view that is to open here is not part of this version; \
+         'pm-trace suspend' and 'pm-trace record' trace a suspend and report.\n\n{help}"
+    ));
+    Ok(Outcome::Usage)
+}
+
+/// Shows a result on standard output.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(crate) fn show(text: &str, form: Form) -> anyhow::Result<()> {
+    Terminal::new(io::stdout().lock(), form).show(text).context("cannot write the result")
+}
+
+/// Tells something beside the result, on standard error. A standard error that is gone is no reason to stop.
+pub(crate) fn say(text: &str) {
+    let _ = Terminal::new(io::stderr().lock(), Form::Plain).show(text);
+}
+
+/// Refuses to go on without root.
+///
+/// # Errors
+/// The user is not root.
+pub(crate) fn require_root(command: &str, why: &str) -> anyhow::Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!(
+            "'pm-trace {command}' needs root: {why}. Nothing was done; try 'sudo pm-trace {command}'. \
+             Reading a trace ('pm-trace report FILE') needs no root"
+        );
+    }
+    Ok(())
+}
+
+/// The trace file asked for, or one named after date and time (UTC) in the current directory.
+pub(crate) fn output_path(args: &OutputArgs) -> PathBuf {
+    args.output.clone().unwrap_or_else(|| default_output(trace::clocks_now().realtime))
+}
+
+/// Whether the trace file may be replaced.
+pub(crate) fn overwrite(args: &OutputArgs) -> Overwrite {
+    if args.force { Overwrite::Replace } else { Overwrite::Refuse }
+}
+
+fn default_output(realtime: u64) -> PathBuf {
+    let name: String = trace::utc(realtime)
+        .chars()
+        .filter_map(|c| match c {
+            'T' => Some('-'),
+            ':' | 'Z' => None,
+            c => Some(c),
+        })
+        .collect();
+    format!("pm-trace-{name}.pmtrace").into()
+}
+
+/// An error with its causes, each of them told once: some errors have the text of their cause in their own.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |mut told, cause| {
+        let cause = cause.to_string();
+        if !told.contains(&cause) {
+            let joint = if told.is_empty() { "" } else { ": " };
+            told = format!("{told}{joint}{cause}");
+        }
+        told
+    })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |cause: &io::Error| cause.kind() == ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(broken))
+}
+
+fn start_log(verbose: u8) {
+    use std::io::Write as _;
+    let level = match verbose {
+        0 => log::LevelFilter::Warn,
+        1 => log::LevelFilter::Info,
+        _ => log::LevelFilter::Debug,
+    };
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(level).format(|out, record| {
+        let message = record.args().to_string();
+        writeln!(out, "{}: {}", record.level().as_str().to_lowercase(), crate::text::line(&message))
+    });
+    // A log that is there already serves as well.
+    let _ = builder.try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_names_tell_when() {
+        let path = default_output(1_735_689_599_000_000_000);
+        assert_eq!(path, PathBuf::from("pm-trace-2024-12-31-235959.pmtrace"));
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let error =
+            anyhow::anyhow!("no space").context("cannot write x: no space. Try y").context("not recorded");
+        assert_eq!(told(&error), "not recorded: cannot write x: no space. Try y");
+    }
+
+    #[test]
+    fn an_error_tells_that_a_machine_cannot_be_traced() {
+        let error = anyhow::anyhow!("no BTF").context(CannotTrace).context("not recorded");
+        assert!(error.is::<CannotTrace>());
+        assert!(told(&error).ends_with("what can be done: no BTF"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error_but_others_are() {
+        let wrapped = |kind: ErrorKind| anyhow::Error::from(io::Error::from(kind)).context("cannot write");
+        assert!(is_broken_pipe(&wrapped(ErrorKind::BrokenPipe)));
+        assert!(!is_broken_pipe(&wrapped(ErrorKind::StorageFull)));
+    }
+}
