@@ -21,11 +21,13 @@ mod stall;
 mod summary;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 pub(crate) mod scenario;
 #[cfg(test)]
 mod tests;
 
-pub use describe::seconds;
+pub use describe::{relative, seconds};
 pub use finding::{
     Behind, Confidence, DeviceRef, Finding, Kind, KnownIssue, Link, Order, Ordering, Party, PartyKind,
     Relation, Severity, TaskName,

@@ -84,7 +84,6 @@ pub struct Model {
     pub(crate) transitions_left: u64,
     pub(crate) loss: Loss,
     pub(crate) snapshot: Option<Snapshot>,
-    pub(crate) snapshot_tasks: u32,
 }
 
 impl Model {

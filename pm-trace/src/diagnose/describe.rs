@@ -16,7 +16,7 @@ impl Clock {
     /// `+0.32 s`
     pub(crate) fn tell(self, time: Nanos) -> String {
         let (sign, distance) = if time >= self.0 { ('+', time - self.0) } else { ('-', self.0 - time) };
-        format!("{sign}{}", seconds(distance))
+        format!("{sign}{}.{:02} s", distance / 1_000_000_000, distance / 10_000_000 % 100)
     }
 
     /// `+0.32 s` of an event.
@@ -25,15 +25,20 @@ impl Clock {
     }
 }
 
-/// A duration as people read it: `0.4 ms`, `320 ms`, `18.4 s`.
+/// A duration as people read it: `0.4 ms`, `320 ms`, `3.08 s`, `18.4 s`.
 pub fn seconds(nanos: Nanos) -> String {
-    let centis = nanos / 10_000_000;
-    match nanos {
-        0..1_000_000 => format!("{}.{} ms", nanos / 1_000_000, nanos / 100_000 % 10),
-        1_000_000..10_000_000 => format!("{}.{} ms", nanos / 1_000_000, nanos / 100_000 % 10),
-        _ if centis < 10_000 => format!("{}.{:02} s", centis / 100, centis % 100),
-        _ => format!("{}.{} s", centis / 100, centis / 10 % 10),
+    let (micros, millis) = (nanos / 1_000, nanos / 1_000_000);
+    match millis {
+        0..10 => format!("{millis}.{} ms", micros / 100 % 10),
+        10..1_000 => format!("{millis} ms"),
+        1_000..10_000 => format!("{}.{:02} s", millis / 1_000, millis / 10 % 100),
+        _ => format!("{}.{} s", millis / 1_000, millis / 100 % 10),
     }
+}
+
+/// A time relative to a base: `+0.32 s`.
+pub fn relative(base: Nanos, time: Nanos) -> String {
+    Clock(base).tell(time)
 }
 
 /// What the model's objects are called.

@@ -165,19 +165,19 @@ pub struct Link {
     pub closes: bool,
 }
 
-/// How two devices stand to each other.
+/// How a device stands to another, the one behind [`Ordering::then`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// The second is a descendant of the first: the PM core resumes the first before it.
+    /// It is a descendant of the other: the PM core resumes the other before it.
     Descendant,
-    /// The second is an ancestor of the first: the PM core resumes the second before it.
+    /// It is an ancestor of the other: the PM core resumes it before the other.
     Ancestor,
-    /// A device link makes the first the supplier of the second.
+    /// The other is its supplier by a device link: the PM core resumes the other before it.
     Supplier,
-    /// A device link makes the first a consumer of the second.
+    /// The other is its consumer by a device link: the PM core resumes it before the other.
     Consumer,
-    /// The first waited explicitly for the second (`device_pm_wait_for_dev`).
+    /// The other waited explicitly for it (`device_pm_wait_for_dev`).
     ExplicitWait,
     /// They are the same device.
     Same,
@@ -192,7 +192,7 @@ pub struct Ordering {
     pub first: String,
     /// What would have to come after it.
     pub then: String,
-    /// How the device behind `then` stands to the device behind `first`.
+    /// How the device behind `first` stands to the device behind `then`.
     pub relation: Order,
     /// Something guarantees that order.
     pub guaranteed: bool,

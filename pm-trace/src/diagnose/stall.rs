@@ -1,7 +1,7 @@
 //! Transitions that do not get on although nobody waits in a circle.
 
 use super::cycle::{link, origin};
-use super::describe::{Namer, seconds, step_words};
+use super::describe::{Namer, step_words};
 use super::finding::{Confidence, Finding, Kind, Link, Severity};
 use super::graph::{Edge, Graph, Node};
 use super::{behind, identity};
@@ -13,13 +13,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The end of the longest-standing chain behind which the transition waits, if that is older than `least`.
 pub(crate) fn finding(model: &Model, graph: &Graph, now: Nanos, least: Nanos) -> Option<Finding> {
-    let driver = model.transition()?.task?;
+    let transition = model.transition()?;
+    let driver = transition.task?;
+    let sleep = transition.phases.iter().rev().find(|phase| phase.action == "machine_suspend");
+    if sleep.is_some_and(|sleep| sleep.end.is_none()) {
+        return None;
+    }
     let start = *graph.index.get(&Node::Task(driver.tid))?;
     let (ends, came_from) = ends(graph, start);
     let (began, end) = ends
         .into_iter()
         .filter_map(|end| Some((root_since(model, graph, end, &came_from)?, end)))
         .min_by_key(|&(began, end)| (began, graph.graph[end]))?;
+    // The clock goes on while the machine sleeps; that is nobody's delay.
+    let began = sleep.and_then(|sleep| sleep.end).map_or(began, |woken| began.max(woken));
     if now.saturating_sub(began.time) < least {
         return None;
     }
@@ -154,7 +161,7 @@ fn describe(model: &Model, graph: &Graph, now: Nanos, root: &Root) -> Finding {
         severity: Severity::Warning,
         confidence: Confidence::Likely,
         cycle: transition.map_or(0, |transition| transition.number),
-        title: format!("{subject} takes {}", seconds(lasted)),
+        title: format!("{subject} does not end"),
         devices: step.map(|(dev, _)| namer.device_ref(dev)).into_iter().collect(),
         tasks: tasks.iter().map(|&tid| namer.task(model.task_ref(tid))).collect(),
         ordering: None,

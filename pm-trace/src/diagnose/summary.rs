@@ -17,7 +17,7 @@ pub enum Outcome {
     Suspending,
     /// It was on its way up when the trace ended.
     Resuming,
-    /// User space was thawed before devices were suspended.
+    /// It ended before devices were suspended.
     Aborted,
 }
 
@@ -141,7 +141,7 @@ fn steps(namer: &Namer<'_>, steps: &[StepTime]) -> Vec<StepSummary> {
 }
 
 fn outcome(transition: &Transition) -> Outcome {
-    let devices = transition.phases.iter().any(|phase| phase.action.starts_with("dpm_"));
+    let devices = transition.suspended > 0 || transition.resumed > 0;
     match (transition.is_complete(), transition.direction()) {
         (true, _) if !devices => Outcome::Aborted,
         (true, _) => Outcome::Resumed,

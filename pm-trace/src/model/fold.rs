@@ -12,7 +12,7 @@ mod work;
 
 use super::bounded::short;
 use super::{At, Model, Symbol, Task, Transition, Wait, WaitOn};
-use crate::event::{AtaOp, Body, CommandStage, Event, TaskRef};
+use crate::event::{AtaOp, Body, CommandStage, Event, ObjId, TaskRef};
 
 /// Most programs told apart in the count of lost records.
 const HOOKS: usize = 64;
@@ -135,11 +135,7 @@ fn begin_wait(model: &mut Model, who: TaskRef, wait: Wait) {
                 lock.waiters.push(tid);
             }
         }
-        WaitOn::Completion { completion, .. } => {
-            if let Some(completion) = model.completions.entry(completion, Default::default) {
-                completion.waiters.push(tid);
-            }
-        }
+        WaitOn::Completion { completion, .. } => join_completion(model, completion, tid),
         _ => {}
     }
 }
@@ -159,17 +155,29 @@ fn end_wait(model: &mut Model, tid: u32) -> Option<Wait> {
                 }
             }
         }
-        WaitOn::Completion { completion, .. } => {
-            if let Some(entry) = model.completions.get_mut(&completion) {
-                entry.waiters.retain(|&waiter| waiter != tid);
-                if entry.waiters.is_empty() {
-                    model.completions.remove(&completion);
-                }
-            }
-        }
+        WaitOn::Completion { completion, .. } => leave_completion(model, Some(completion), tid),
+        WaitOn::Flush { completion, .. } => leave_completion(model, completion, tid),
         _ => {}
     }
     Some(wait)
+}
+
+/// The task waits for the completion.
+fn join_completion(model: &mut Model, completion: ObjId, tid: u32) {
+    if let Some(entry) = model.completions.entry(completion, Default::default) {
+        entry.waiters.push(tid);
+    }
+}
+
+/// The task waits for the completion no longer.
+fn leave_completion(model: &mut Model, completion: Option<ObjId>, tid: u32) {
+    let Some(completion) = completion else { return };
+    if let Some(entry) = model.completions.get_mut(&completion) {
+        entry.waiters.retain(|&waiter| waiter != tid);
+        if entry.waiters.is_empty() {
+            model.completions.remove(&completion);
+        }
+    }
 }
 
 /// The transition that is under way; begins one if there is none.

@@ -22,6 +22,8 @@ pub struct Task {
     pub command: Option<CommandAsked>,
     /// Last event that only it could cause.
     pub ran: At,
+    /// The last snapshot that showed it.
+    pub shown: Option<At>,
 }
 
 /// A context and since when the task is inside of it.
@@ -195,7 +197,15 @@ pub struct CommandAsked {
 
 impl Task {
     pub(crate) fn new(who: TaskRef) -> Self {
-        Self { who, contexts: Vec::new(), wait: None, device_wait: None, command: None, ran: At::default() }
+        Self {
+            who,
+            contexts: Vec::new(),
+            wait: None,
+            device_wait: None,
+            command: None,
+            ran: At::default(),
+            shown: None,
+        }
     }
 
     /// Enters a context.
@@ -240,6 +250,18 @@ impl Task {
             Context::AtaEh { port } => Some(port),
             _ => None,
         })
+    }
+}
+
+impl Context {
+    /// A copy that does not say who set a work going: works queue works, without end.
+    pub(crate) fn without_origin(&self) -> Self {
+        match self {
+            Self::Work { work, function, deferrals, .. } => {
+                Self::Work { work: *work, function: *function, origin: None, deferrals: *deferrals }
+            }
+            context => context.clone(),
+        }
     }
 }
 

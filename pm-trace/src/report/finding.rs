@@ -1,8 +1,7 @@
 //! A finding as text.
 
 use super::wrap::Page;
-use crate::diagnose::{Behind, Confidence, Finding, Kind, Link, PartyKind, Relation, seconds};
-use crate::event::Nanos;
+use crate::diagnose::{Behind, Confidence, Finding, Kind, Link, PartyKind, Relation, relative, seconds};
 
 /// Where the second column begins.
 const COLUMN: usize = 57;
@@ -44,7 +43,7 @@ pub(super) fn headline(finding: &Finding) -> String {
     let sure = confidence(finding.confidence);
     match finding.kind {
         Kind::Deadlock => format!("LOCKUP  {} stuck for {lasted}: deadlock, {sure}", direction(finding)),
-        Kind::Stall => format!("STALL  {} slow for {lasted}: {}", direction(finding), finding.title),
+        Kind::Stall => format!("STALL  {} held up for {lasted}: {}", direction(finding), finding.title),
         Kind::Hazard => format!("HAZARD  {}, {sure}", finding.title),
         Kind::Guarded => format!("HANDLED  {}", finding.title),
         Kind::Loss => format!("LOSS  {}", finding.title),
@@ -69,12 +68,12 @@ fn chain(page: &mut Page, finding: &Finding) {
     for (place, link) in finding.chain.iter().enumerate() {
         let is_first = place == 0;
         if is_first && link.waiter.kind == PartyKind::DeviceStep && link.relation == Relation::PerformedBy {
-            page.columns(&format!("  {}", link.waiter.label), COLUMN, &link.object.label);
+            page.columns("  ", &link.waiter.label, COLUMN, &link.object.label);
             notes(page, link, &link.notes);
             continue;
         }
         if is_first {
-            page.columns(&format!("  {}", link.waiter.label), COLUMN, "");
+            page.columns("  ", &link.waiter.label, COLUMN, "");
         }
         show_link(page, finding, link);
     }
@@ -100,9 +99,8 @@ fn show_link(page: &mut Page, finding: &Finding, link: &Link) {
         (_, Relation::WaitsFor, Some(since)) => format!("since {}", relative(finding.base, since)),
         _ => String::new(),
     };
-    let left =
-        if words.len() <= 9 { format!("    {words:9}  {object}") } else { format!("    {words}  {object}") };
-    page.columns(&left, COLUMN, &right);
+    let lead = if words.len() <= 9 { format!("    {words:9}  ") } else { format!("    {words}  ") };
+    page.columns(&lead, &object, COLUMN, &right);
     notes(page, link, rest);
 }
 
@@ -161,19 +159,14 @@ pub(super) fn known(issue: &crate::diagnose::KnownIssue) -> String {
 fn times(finding: &Finding) -> String {
     let closed = finding.closed_at.map(|at| relative(finding.base, at)).unwrap_or_default();
     let began = match finding.kind {
-        Kind::Deadlock => format!(" The cycle closed at {closed}."),
+        Kind::Deadlock => format!("; the cycle closed at {closed}"),
         _ => String::new(),
     };
     let confirmed = finding
         .confirmed_at
         .map(|at| {
-            format!(" Found unchanged in a look at all blocked tasks at {}.", relative(finding.base, at))
+            format!("; found unchanged in a look at all blocked tasks at {}", relative(finding.base, at))
         })
         .unwrap_or_default();
-    format!("They count from the start of {}.{began}{confirmed}", finding.base_name)
-}
-
-/// `+0.32 s`
-pub(super) fn relative(base: Nanos, time: Nanos) -> String {
-    if time >= base { format!("+{}", seconds(time - base)) } else { format!("-{}", seconds(base - time)) }
+    format!("count from the start of {}{began}{confirmed}", finding.base_name)
 }

@@ -51,7 +51,8 @@ fn show_cycle(page: &mut Page, cycle: &CycleSummary) {
     };
     let lost = if cycle.lost > 0 { format!(", {} lost", cycle.lost) } else { String::new() };
     page.columns(
-        &format!("cycle {}  {outcome} after {}", cycle.number, seconds(cycle.took)),
+        &format!("cycle {}  ", cycle.number),
+        &format!("{outcome} after {}", seconds(cycle.took)),
         super::wrap::WIDTH / 2,
         &format!(
             "{} of {} devices resumed, {} events{lost}",

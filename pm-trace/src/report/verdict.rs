@@ -2,7 +2,7 @@
 
 use super::finding;
 use super::wrap::Page;
-use crate::diagnose::{Finding, Kind, Link, Relation};
+use crate::diagnose::{Finding, Kind, Link, Relation, relative};
 
 /// Most lines for the kernel log.
 const LINES: usize = 8;
@@ -50,7 +50,7 @@ fn link(finding: &Finding, place: usize, link: &Link) -> Option<String> {
         Relation::PerformedBy if next_waits => None,
         Relation::QueuedBy => link.notes.first().cloned(),
         Relation::WaitsFor => {
-            let since = link.since.map(|at| format!(" since {}", finding::relative(finding.base, at)));
+            let since = link.since.map(|at| format!(" since {}", relative(finding.base, at)));
             let role = place.checked_sub(1).and_then(|before| finding.chain.get(before));
             let role = role.filter(|before| before.relation == Relation::PerformedBy);
             let role = role.map(|before| format!(" ({})", before.waiter.label)).unwrap_or_default();

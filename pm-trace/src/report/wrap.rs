@@ -58,31 +58,30 @@ impl Page {
         self.line(&line);
     }
 
-    /// `left` at the left, `right` in column `column`; on its own line below if `left` is too long.
-    pub(super) fn columns(&mut self, left: &str, column: usize, right: &str) {
-        let (left, right) = (text::line(left), text::line(right));
+    /// `lead` and `left` at the left, `right` in column `column`; on its own line below if `left` is too long.
+    pub(super) fn columns(&mut self, lead: &str, left: &str, column: usize, right: &str) {
+        let (lead, left, right) = (text::line(lead), text::line(left), text::line(right));
+        let indent = lead.chars().count().min(WIDTH / 2);
+        let used = lead.chars().count() + left.chars().count();
+        let wide = right.chars().count();
         if right.is_empty() {
-            let indent = left.chars().take_while(|&c| c == ' ').count();
-            let (start, body) = left.split_at(indent);
-            return self.wrapped(start, indent + 4, body);
-        }
-        let used = left.chars().count();
-        if used < column && column + right.chars().count() <= WIDTH {
-            self.line(&format!("{left}{:1$}{right}", "", column - used));
-        } else if used + 2 + right.chars().count() <= WIDTH {
-            self.line(&format!("{left}  {right}"));
+            self.wrapped(&lead, indent, &left);
+        } else if used < column && column + wide <= WIDTH {
+            self.line(&format!("{lead}{left}{:1$}{right}", "", column - used));
+        } else if used + 2 + wide <= WIDTH {
+            self.line(&format!("{lead}{left}  {right}"));
         } else {
-            let indent = left.chars().take_while(|&c| c == ' ').count();
-            let (start, body) = left.split_at(indent);
-            self.wrapped(start, indent + 4, body);
-            self.wrapped(&" ".repeat(indent + 4), indent + 4, &right);
+            self.wrapped(&lead, indent, &left);
+            self.wrapped(&" ".repeat(indent), indent, &right);
         }
     }
 
     /// `left` at the left margin, `right` at the right one.
     pub(super) fn margins(&mut self, left: &str, right: &str) {
         let width = right.chars().count();
-        self.columns(left, WIDTH.saturating_sub(width), right);
+        let (lead, body) = left.split_once("  ").map_or(("", left), |(lead, body)| (lead, body));
+        let lead = if lead.is_empty() { String::new() } else { format!("{lead}  ") };
+        self.columns(&lead, body, WIDTH.saturating_sub(width), right);
     }
 
     fn line(&mut self, line: &str) {

@@ -81,7 +81,6 @@ pub(super) fn begin_transition(model: &mut Model, at: At) {
     model.works.clear();
     model.async_running.clear();
     model.snapshot = None;
-    model.snapshot_tasks = 0;
     for port in model.ports.values_mut() {
         port.enter(number);
     }
@@ -99,8 +98,8 @@ fn phase(model: &mut Model, who: TaskRef, action: &str, value: i32, start: bool,
     });
     let thaws = action == "thaw_processes";
     if over {
-        // What follows the end of a transition does not begin the next one.
-        if !start || thaws || action == "resume_console" {
+        // What follows the end of a transition does not begin the next one: thawing, CPUs, the console.
+        if !start || !(opens || action.starts_with("dpm_")) {
             return;
         }
         begin_transition(model, at);

@@ -2,19 +2,17 @@
 
 use super::{begin_wait, end_wait, sync::set_owner};
 use crate::event::{Body, LockKind, Nanos, ObjId, Stack, TaskRef};
-use crate::model::{At, Model, OwnerFrom, Snapshot, Wait, WaitOn};
+use crate::model::{At, Model, OwnerFrom, Snapshot, Task, Wait, WaitOn};
 
 pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     match body {
-        Body::TaskSnapshot { since, lock, owner, stack, .. } => {
-            model.snapshot_tasks = model.snapshot_tasks.saturating_add(1);
-            if who.tid != 0 {
-                shown(model, who, &Seen { since: *since, lock: *lock, owner: *owner, stack }, at);
-            }
+        Body::TaskSnapshot { since, lock, owner, stack, .. } if who.tid != 0 => {
+            shown(model, who, &Seen { since: *since, lock: *lock, owner: *owner, stack }, at);
         }
         Body::SnapshotEnd { began, tasks } => {
-            let whole = model.snapshot_tasks >= *tasks;
-            model.snapshot_tasks = 0;
+            let since = |task: &Task| task.shown.is_some_and(|shown| shown.time >= *began);
+            let shown = model.tasks.iter().filter(|(_, task)| since(task)).count();
+            let whole = u32::try_from(shown).is_ok_and(|shown| shown >= *tasks);
             model.snapshot = Some(Snapshot { began: *began, at, whole });
             if whole {
                 forget_absent(model, *began);
@@ -40,9 +38,11 @@ fn shown(model: &mut Model, who: TaskRef, seen: &Seen<'_>, at: At) {
     };
     let same = wait.is_some_and(|wait| match (waits_for, seen.lock) {
         (Some(lock), Some(now)) => lock == now,
-        (None, Some(_)) => false,
+        // What is left of a lock wait whose end was not recorded means nothing while it sleeps elsewhere.
+        (None, Some(_)) => same_place(&wait.stack, seen.stack) == Some(true),
         _ => same_place(&wait.stack, seen.stack).unwrap_or(true),
     });
+    let lock = seen.lock.filter(|_| sleeps_for_lock(model, seen.stack));
     if same {
         if let Some(wait) = model.tasks.get_mut(&who.tid).and_then(|task| task.wait.as_mut()) {
             wait.confirmed = Some(at);
@@ -52,11 +52,14 @@ fn shown(model: &mut Model, who: TaskRef, seen: &Seen<'_>, at: At) {
         }
     } else {
         // The event that would have told was lost, or there is none for this kind of wait.
-        let on = seen.lock.map_or(WaitOn::Unknown, |lock| WaitOn::Lock { lock, kind: LockKind::Other });
+        let on = lock.map_or(WaitOn::Unknown, |lock| WaitOn::Lock { lock, kind: LockKind::Other });
         let began = At { time: seen.since.unwrap_or(at.time).min(at.time), event: at.event };
         begin_wait(model, who, Wait { on, at: began, stack: seen.stack.clone(), confirmed: Some(at) });
     }
-    if let Some(lock) = seen.lock.and_then(|lock| model.locks.get_mut(&lock)) {
+    if let Some(task) = model.tasks.get_mut(&who.tid) {
+        task.shown = Some(at);
+    }
+    if let Some(lock) = lock.and_then(|lock| model.locks.get_mut(&lock)) {
         set_owner(lock, seen.owner, at, OwnerFrom::Snapshot);
     }
 }
@@ -74,6 +77,17 @@ fn same_place(began: &Stack, now: &Stack) -> Option<bool> {
     });
     let Some((skip, at)) = meets else { return Some(false) };
     Some(began[skip..].iter().zip(&now[at..]).all(|(a, b)| a == b))
+}
+
+/// Whether the innermost functions of the stack are those of a sleeping lock, as far as is known.
+fn sleeps_for_lock(model: &Model, stack: &Stack) -> bool {
+    const LOCKS: &[&str] =
+        &["mutex", "rwsem", "down_", "__down", "percpu_", "rt_lock", "rtlock", "lock_slow"];
+    stack.is_empty()
+        || stack.iter().take(8).any(|frame| {
+            let name = model.frame_name(frame);
+            name.is_empty() || LOCKS.iter().any(|part| name.contains(part))
+        })
 }
 
 /// Tasks that the snapshot does not show are not blocked.

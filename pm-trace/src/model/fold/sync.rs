@@ -68,7 +68,11 @@ fn completion_wait(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     let Some(task) = task(model, who) else { return };
     // Not ended by this event: the wait for a work's barrier inside of __flush_work.
     if let Some(Wait { on: WaitOn::Flush { completion: barrier, .. }, .. }) = &mut task.wait {
-        *barrier = Some(*completion);
+        let before = barrier.replace(*completion);
+        if before != Some(*completion) {
+            super::leave_completion(model, before, who.tid);
+            super::join_completion(model, *completion, who.tid);
+        }
         return;
     }
     let (within, command) = (task.device_wait, task.command);
@@ -97,16 +101,6 @@ fn completed(model: &mut Model, completion: ObjId, all: bool) {
     // complete() wakes the one that came first.
     let woken = if all { waiters.len() } else { 1 };
     for tid in waiters.into_iter().take(woken) {
-        end_wait(model, tid);
-    }
-    let flushers: Vec<u32> = model
-        .waiting()
-        .filter(|&tid| {
-            let wait = model.task(tid).and_then(|task| task.wait.as_ref());
-            matches!(wait, Some(Wait { on: WaitOn::Flush { completion: Some(barrier), .. }, .. }) if *barrier == completion)
-        })
-        .collect();
-    for tid in flushers {
         end_wait(model, tid);
     }
 }

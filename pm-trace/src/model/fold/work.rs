@@ -30,7 +30,8 @@ pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
 
 fn queued_by(model: &Model, who: TaskRef, at: At, workqueue: String, delay: Option<u64>) -> QueuedBy {
     let context = model.task(who.tid).and_then(|task| task.innermost());
-    QueuedBy { task: who, at, context: context.map(|entered| entered.context.clone()), workqueue, delay }
+    let context = context.map(|entered| entered.context.without_origin());
+    QueuedBy { task: who, at, context, workqueue, delay }
 }
 
 fn queued(model: &mut Model, work: ObjId, function: Option<SymId>, by: QueuedBy) {
