@@ -7,6 +7,7 @@ pub mod capture;
 pub mod cli;
 pub mod commands;
 pub mod diagnose;
+pub mod doctor;
 pub mod event;
 pub mod kernel;
 pub mod model;
