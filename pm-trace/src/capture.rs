@@ -8,9 +8,23 @@
 //! | [`ids`] | small numbers for kernel addresses |
 //! | [`decode`] | records into events |
 //! | [`drain`] | the ring buffer into a stream of events, with loss and undecodable records |
+//! | [`recorder`] | a recording: events to the trace file and to the model |
+//! | [`switches`] | the machine's switches (RTC alarm, `pm_test`, sleep state), put back afterwards |
+//! | [`freezer`] | `/dev/snapshot`: freezing everybody else |
+//! | [`live`] | the collector that runs meanwhile |
+//! | [`voice`] | saying things while the machine is stuck |
+//! | [`record`] | recording the suspends that something else starts |
+//! | [`suspend`] | one cycle of suspend and resume |
 
 pub mod decode;
-
+pub mod drain;
+pub mod freezer;
 pub mod hooks;
 pub mod ids;
+pub mod live;
 pub mod probes;
+pub mod record;
+pub mod recorder;
+pub mod suspend;
+pub mod switches;
+pub mod voice;

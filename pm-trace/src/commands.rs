@@ -6,6 +6,7 @@ mod doctor;
 mod man;
 mod probes;
 mod record;
+mod recording;
 mod report;
 mod schema;
 mod suspend;

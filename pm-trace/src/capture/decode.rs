@@ -3,15 +3,22 @@
 //! Nothing received is trusted: lengths are checked before anything is read, an unknown kind or number is an
 //! error that is counted and shown, and no record makes this code panic.
 
-use super::ids::{ObjectIds, Symbolise, SymbolIds};
-use crate::event::{
-    AtaOp, AtaPort, Body, Comm, CommandStage, DeviceInfo, DeviceWaitKind, Event, Frame, LockKind, ObjId,
-    Power, ScsiDevice, ScsiOp, Stack, SymId, TaskRef, step_from_number,
-};
+mod ata;
+mod lock;
+mod pm;
+mod scsi;
+mod wait;
+mod work;
+
+#[cfg(test)]
+mod tests;
+
+use super::ids::{ObjectIds, SymbolIds, Symbolise};
+use crate::event::{AtaOp, Body, Comm, CommandStage, Event, Frame, ObjId, ScsiOp, Stack, SymId, TaskRef};
 use pm_trace_common::header::{Header, Kind, Record};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::member::{KernelFacts, MISSING, Member};
-use pm_trace_common::{ata, lock, pm, scsi, task, wait, work};
+use pm_trace_common::{lock::Owner, scsi::ScsiHost, task};
 
 /// Why a record could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,24 +84,8 @@ fn comm(bytes: [u8; pm_trace_common::COMM_LEN]) -> Comm {
     Comm(comm)
 }
 
-fn owner(owner: &lock::Owner) -> Option<TaskRef> {
+fn owner(owner: &Owner) -> Option<TaskRef> {
     (owner.tid != 0).then(|| TaskRef { tid: owner.tid, comm: comm(owner.comm) })
-}
-
-fn lock_kind(flags: u32) -> LockKind {
-    if flags & lock::flags::MUTEX != 0 {
-        LockKind::Mutex
-    } else if flags & lock::flags::RT != 0 {
-        LockKind::RtMutex
-    } else if flags & lock::flags::PERCPU != 0 {
-        LockKind::PercpuRwsem
-    } else if flags & lock::flags::WRITE != 0 {
-        LockKind::RwsemWrite
-    } else if flags & lock::flags::READ != 0 {
-        LockKind::RwsemRead
-    } else {
-        LockKind::Other
-    }
 }
 
 impl Decoder {
@@ -182,7 +173,13 @@ impl Decoder {
         frames
     }
 
-    fn body(&mut self, kind: Kind, bytes: &[u8], at: &Event, out: &mut Vec<Event>) -> Result<Body, DecodeError> {
+    fn body(
+        &mut self,
+        kind: Kind,
+        bytes: &[u8],
+        at: &Event,
+        out: &mut Vec<Event>,
+    ) -> Result<Body, DecodeError> {
         match kind {
             Kind::Phase
             | Kind::DeviceInfo
@@ -217,7 +214,7 @@ impl Decoder {
             Kind::ScsiDone => self.command(CommandStage::Done, kind, bytes),
             Kind::ScsiTimeout => self.command(CommandStage::Timeout, kind, bytes),
             Kind::ScsiEhWakeup => {
-                let p: scsi::ScsiHost = payload(bytes)?;
+                let p: ScsiHost = payload(bytes)?;
                 Ok(Body::ScsiEhWakeup { host_no: p.host_no })
             }
             Kind::Blocked => {
@@ -235,243 +232,5 @@ impl Decoder {
                 })
             }
         }
-    }
-
-    fn pm(&mut self, kind: Kind, bytes: &[u8]) -> Result<Body, DecodeError> {
-        Ok(match kind {
-            Kind::Phase => {
-                let p: pm::Phase = payload(bytes)?;
-                Body::Phase { action: text(&p.action), value: p.value, start: p.start != 0 }
-            }
-            Kind::DeviceInfo => {
-                let p: pm::DeviceInfo = payload(bytes)?;
-                Body::Device(DeviceInfo {
-                    dev: self.needed(kind, p.dev)?,
-                    parent: self.object(p.parent),
-                    name: text(&p.name),
-                    bus: text(&p.bus),
-                    class: text(&p.class),
-                    driver: text(&p.driver),
-                    power: Power(p.power),
-                    lock: self.member(p.dev, Member::DeviceMutex),
-                    completion: self.member(p.dev, Member::DevicePmCompletion),
-                    links_left: p.links_left,
-                })
-            }
-            Kind::DeviceLink => {
-                let p: pm::DeviceLink = payload(bytes)?;
-                Body::Link {
-                    supplier: self.needed(kind, p.supplier)?,
-                    consumer: self.needed(kind, p.consumer)?,
-                    flags: p.flags,
-                    status: p.status,
-                }
-            }
-            Kind::StepStart => {
-                let p: pm::StepStart = payload(bytes)?;
-                let step = step_from_number(p.step).ok_or(DecodeError::BadValue {
-                    kind: kind.name(),
-                    field: "step",
-                    value: p.step.into(),
-                })?;
-                Body::StepStart {
-                    dev: self.needed(kind, p.dev)?,
-                    step,
-                    is_async: p.is_async != 0,
-                    power: Power(p.power),
-                }
-            }
-            Kind::StepEnd => {
-                let p: pm::StepEnd = payload(bytes)?;
-                Body::StepEnd { dev: self.needed(kind, p.dev)?, power: Power(p.power) }
-            }
-            Kind::CallbackStart => {
-                let p: pm::CallbackStart = payload(bytes)?;
-                Body::CallbackStart {
-                    dev: self.needed(kind, p.dev)?,
-                    event: p.event,
-                    ops: text(&p.ops).trim_end().to_owned(),
-                }
-            }
-            Kind::CallbackEnd => {
-                let p: pm::CallbackEnd = payload(bytes)?;
-                Body::CallbackEnd { dev: self.needed(kind, p.dev)?, error: p.error }
-            }
-            _ => {
-                let p: pm::DeviceWait = payload(bytes)?;
-                let why = match p.why {
-                    pm::device_wait::SUPERIOR => DeviceWaitKind::Superior,
-                    pm::device_wait::SUBORDINATE => DeviceWaitKind::Subordinate,
-                    pm::device_wait::EXPLICIT => DeviceWaitKind::Explicit,
-                    why => {
-                        return Err(DecodeError::BadValue {
-                            kind: kind.name(),
-                            field: "why",
-                            value: why.into(),
-                        });
-                    }
-                };
-                Body::DeviceWait { dev: self.needed(kind, p.dev)?, target: self.object(p.target), why }
-            }
-        })
-    }
-
-    fn lock(&mut self, kind: Kind, bytes: &[u8], at: &Event, out: &mut Vec<Event>) -> Result<Body, DecodeError> {
-        if kind == Kind::LockWaitEnd {
-            let p: lock::LockWaitEnd = payload(bytes)?;
-            return Ok(Body::LockWaitEnd { lock: self.needed(kind, p.lock)?, acquired: p.result == 0 });
-        }
-        let p: lock::LockWait = payload(bytes)?;
-        Ok(Body::LockWait {
-            lock: self.needed(kind, p.lock)?,
-            lock_kind: lock_kind(p.flags),
-            owner: owner(&p.owner),
-            stack: self.stack(&p.stack, at, out),
-        })
-    }
-
-    fn wait(&mut self, kind: Kind, bytes: &[u8], at: &Event, out: &mut Vec<Event>) -> Result<Body, DecodeError> {
-        Ok(match kind {
-            Kind::CompletionWait => {
-                let p: wait::CompletionWait = payload(bytes)?;
-                Body::CompletionWait {
-                    completion: self.needed(kind, p.completion)?,
-                    timeout: (p.flags & wait::completion::TIMEOUT != 0).then_some(p.timeout),
-                    io: p.flags & wait::completion::IO != 0,
-                    stack: self.stack(&p.stack, at, out),
-                }
-            }
-            Kind::Completed => {
-                let p: wait::Completed = payload(bytes)?;
-                Body::Completed {
-                    completion: self.needed(kind, p.completion)?,
-                    all: p.flags & wait::completion::ALL != 0,
-                }
-            }
-            Kind::QueueWait => {
-                let p: wait::QueueWait = payload(bytes)?;
-                // PM-only queues are SCSI's, whose queuedata is the device; of others it is unknown what it is.
-                let scsi = p.pm_only > 0;
-                Body::QueueWait {
-                    queue: self.needed(kind, p.queue)?,
-                    sdev: if scsi { self.object(p.queuedata) } else { None },
-                    dev: if scsi { self.member(p.queuedata, Member::SdevDevice) } else { None },
-                    pm: p.flags & wait::queue::PM != 0,
-                    nowait: p.flags & wait::queue::NOWAIT != 0,
-                    bio: p.flags & wait::queue::BIO != 0,
-                    pm_only: p.pm_only,
-                    freeze_depth: p.freeze_depth,
-                    power: Power(p.power),
-                    stack: self.stack(&p.stack, at, out),
-                }
-            }
-            Kind::FlushWork => {
-                let p: wait::FlushWork = payload(bytes)?;
-                Body::FlushWork {
-                    work: self.needed(kind, p.work)?,
-                    function: self.symbol(p.function, at, out),
-                    stack: self.stack(&p.stack, at, out),
-                }
-            }
-            _ => {
-                let p: wait::AsyncWait = payload(bytes)?;
-                Body::AsyncWait {
-                    domain: self.object(p.domain),
-                    all: p.cookie == u64::MAX,
-                    stack: self.stack(&p.stack, at, out),
-                }
-            }
-        })
-    }
-
-    fn work(&mut self, kind: Kind, bytes: &[u8], at: &Event, out: &mut Vec<Event>) -> Result<Body, DecodeError> {
-        Ok(match kind {
-            Kind::WorkQueued => {
-                let p: work::WorkQueued = payload(bytes)?;
-                Body::WorkQueued {
-                    work: self.needed(kind, p.work)?,
-                    function: self.symbol(p.function, at, out),
-                    workqueue: text(&p.wq_name),
-                    wq_flags: p.wq_flags,
-                }
-            }
-            Kind::WorkDelayed => {
-                let p: work::WorkDelayed = payload(bytes)?;
-                Body::WorkDelayed {
-                    work: self.needed(kind, p.work)?,
-                    function: self.symbol(p.function, at, out),
-                    delay: p.delay,
-                }
-            }
-            Kind::AsyncRun => {
-                let p: work::AsyncRun = payload(bytes)?;
-                Body::AsyncRun {
-                    work: self.needed(kind, p.work)?,
-                    function: self.symbol(p.function, at, out),
-                    data: self.object(p.data),
-                }
-            }
-            _ => {
-                let p: work::WorkRun = payload(bytes)?;
-                let work = self.needed(kind, p.work)?;
-                let function = self.symbol(p.function, at, out);
-                if kind == Kind::WorkStart {
-                    Body::WorkStart { work, function }
-                } else {
-                    Body::WorkEnd { work, function }
-                }
-            }
-        })
-    }
-
-    fn ata(
-        &mut self,
-        what: AtaOp,
-        kind: Kind,
-        bytes: &[u8],
-        at: &Event,
-        out: &mut Vec<Event>,
-    ) -> Result<Body, DecodeError> {
-        let p: ata::AtaPort = payload(bytes)?;
-        Ok(Body::Ata(AtaPort {
-            what,
-            port: self.needed(kind, p.port)?,
-            dev: self.member(p.port, Member::PortDevice),
-            controller: self.object(p.controller),
-            print_id: p.print_id,
-            pflags: p.pflags,
-            scan_mutex: self.member(p.port, Member::PortScanMutex),
-            rescan_work: self.member(p.port, Member::PortRescanTask),
-            sdev: self.object(p.sdev),
-            event: p.event,
-            is_async: p.is_async != 0,
-            caller: self.symbol(p.caller, at, out),
-        }))
-    }
-
-    fn scsi(&mut self, what: ScsiOp, kind: Kind, bytes: &[u8]) -> Result<Body, DecodeError> {
-        let p: scsi::ScsiDevice = payload(bytes)?;
-        Ok(Body::Scsi(ScsiDevice {
-            what,
-            sdev: self.needed(kind, p.sdev)?,
-            dev: self.member(p.sdev, Member::SdevDevice),
-            queue: self.object(p.queue),
-            state: p.state,
-            power: Power(p.power),
-            pm_only: p.pm_only,
-        }))
-    }
-
-    fn command(&mut self, stage: CommandStage, kind: Kind, bytes: &[u8]) -> Result<Body, DecodeError> {
-        let p: scsi::ScsiCommand = payload(bytes)?;
-        Ok(Body::ScsiCommand {
-            stage,
-            command: self.object(p.command),
-            sdev: self.needed(kind, p.sdev)?,
-            dev: self.member(p.sdev, Member::SdevDevice),
-            // Operation codes have 8 bits.
-            opcode: (p.opcode & 0xff) as u8,
-            result: p.result,
-        })
     }
 }

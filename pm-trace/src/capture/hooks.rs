@@ -1,8 +1,8 @@
 //! The table of hooks.
 //!
 //! A hook is a meaning with a list of places. Kernels rename, inline and re-sign functions, so the places
-//! are tried in order and the first that exists is taken; a place after the first is a stated substitute.
-//! Loading, `pm-trace probes`, the head of a trace and the documentation all read this one table.
+//! are tried in order and the first that exists is taken; where a function is inlined everywhere, a
+//! substitute is stated. Loading, `pm-trace probes`, the head of a trace and the documentation all read this one table.
 
 use pm_trace_common::hook::Hook;
 use pm_trace_common::member::Member;
@@ -12,6 +12,9 @@ use pm_trace_common::member::Member;
 pub enum Place {
     /// A kprobe at the entry of a function.
     Function(&'static str),
+    /// A kprobe at the entry of another function, that is called when and only when the hook's meaning holds
+    /// or that the meaning shows through: for functions that compilers inline.
+    Substitute(&'static str),
     /// A raw tracepoint.
     Tracepoint(&'static str),
     /// An iterator over tasks, run by the collector.
@@ -22,8 +25,19 @@ impl Place {
     /// Name of the function or tracepoint.
     pub const fn name(self) -> &'static str {
         match self {
-            Place::Function(name) | Place::Tracepoint(name) => name,
+            Place::Function(name) | Place::Substitute(name) | Place::Tracepoint(name) => name,
             Place::TaskIterator => "iter/task",
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Function(name) => f.write_str(name),
+            Place::Substitute(name) => write!(f, "{name} (substitute)"),
+            Place::Tracepoint(name) => write!(f, "tracepoint {name}"),
+            Place::TaskIterator => f.write_str("iterator over tasks"),
         }
     }
 }
@@ -61,6 +75,7 @@ macro_rules! hook {
         }
     };
     (@place f $name:literal) => { Place::Function($name) };
+    (@place s $name:literal) => { Place::Substitute($name) };
     (@place t $name:literal) => { Place::Tracepoint($name) };
     (@place i $name:literal) => { Place::TaskIterator };
     (@required required) => { true };
@@ -123,8 +138,9 @@ pub const HOOKS: [HookSpec; Hook::COUNT] = [
         [f "__bio_queue_enter"], [QueuePmOnly, QueueFreezeDepth], "waits of bios on quiesced request queues"),
     hook!(FlushWork, "wait", "a task waits for a work to finish",
         [f "__flush_work"], [WorkFunction], "waits for works"),
+    // Every async_synchronize_*() ends up in it; the stack tells which one was called.
     hook!(AsyncSynchronize, "wait", "a task waits for asynchronous calls (async_synchronize_full, ...)",
-        [f "async_synchronize_cookie_domain"], [], "waits for asynchronous calls"),
+        [s "async_synchronize_cookie_domain"], [], "waits for asynchronous calls"),
     hook!(WorkQueue, "work", "a work is queued",
         [t "workqueue_queue_work"], [WorkFunction], "who queued a work"),
     hook!(WorkDelay, "work", "a work is queued with a delay",
@@ -145,13 +161,13 @@ pub const HOOKS: [HookSpec; Hook::COUNT] = [
         [f "ata_scsi_port_error_handler"], [PortDevice], "when ATA error handling runs"),
     // ata_acpi_on_resume() is called from ata_eh_handle_port_resume() alone, which compilers inline.
     hook!(AtaEhPortResume, "ata", "ATA error handling resumes a port (ata_eh_handle_port_resume)",
-        [f "ata_eh_handle_port_resume", f "ata_acpi_on_resume"], [PortDevice],
+        [f "ata_eh_handle_port_resume", s "ata_acpi_on_resume"], [PortDevice],
         "when error handling resumes a port"),
     hook!(AtaEhRecover, "ata", "ATA error handling resets and revalidates (ata_eh_recover)",
         [f "ata_eh_recover"], [PortDevice], "when error handling recovers a port"),
     // ata_eh_revalidate_and_attach() is inlined; it calls this for each device it revalidates.
     hook!(AtaRevalidate, "ata", "ATA error handling revalidates a device (ata_eh_revalidate_and_attach)",
-        [f "ata_dev_revalidate"], [AtaDeviceLink, AtaLinkPort], "which device's revalidation asks for a rescan"),
+        [s "ata_dev_revalidate"], [AtaDeviceLink, AtaLinkPort], "which device's revalidation asks for a rescan"),
     hook!(AtaRescan, "ata", "rescan after revalidation runs (ata_scsi_dev_rescan)",
         [f "ata_scsi_dev_rescan"], [PortRescanTask], "when an ATA port's devices are rescanned"),
     hook!(AtaWaitEh, "ata", "a task waits for ATA error handling to end (ata_port_wait_eh)",

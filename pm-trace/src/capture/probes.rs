@@ -1,8 +1,9 @@
 //! Loading and attaching the programs, and their counters.
 
 use super::hooks::{HOOKS, HookSpec, Place};
+use crate::kernel::layout::Layout;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
-use aya::programs::{Iter, KProbe, Program, ProgramError, RawTracePoint};
+use aya::programs::{Iter, Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use pm_trace_common::control::{Counters, armed};
 use pm_trace_common::hook::Hook;
@@ -26,7 +27,9 @@ pub enum ProbeError {
     #[error("the eBPF object has no map {0}: this is a fault of the build")]
     NoMap(&'static str),
     /// A required hook could not be put anywhere.
-    #[error("hook '{meaning}' cannot be used: {reason}; without it is lost: {lost}. `pm-trace doctor` says what this kernel lacks")]
+    #[error(
+        "hook '{meaning}' cannot be used: {reason}; without it is lost: {lost}. `pm-trace doctor` says what this kernel lacks"
+    )]
     Required {
         /// What the hook sees.
         meaning: &'static str,
@@ -64,6 +67,9 @@ pub struct ProgramStats {
     pub recursion_misses: u64,
 }
 
+/// A hook, and what the verifier says of its program.
+pub type Verified = (&'static HookSpec, Result<ProgramStats, String>);
+
 /// The programs in the kernel.
 pub struct Probes {
     bpf: Ebpf,
@@ -75,6 +81,9 @@ pub struct Probes {
 const COUNTER_WORDS: usize = size_of::<Counters>() / size_of::<u64>();
 const CONTROL_WORDS: usize = size_of::<pm_trace_common::control::Control>() / size_of::<u32>();
 
+/// Size of the ring buffer where nothing is recorded, in bytes.
+const VERIFY_BUFFER: u32 = 64 << 10;
+
 /// The facts as the words of the programs' global.
 fn words(facts: &KernelFacts) -> Vec<u32> {
     facts.members.iter().copied().chain([facts.rescan_takes_sdev]).collect()
@@ -82,6 +91,14 @@ fn words(facts: &KernelFacts) -> Vec<u32> {
 
 fn required(spec: &HookSpec, reason: &str) -> ProbeError {
     ProbeError::Required { meaning: spec.meaning, reason: reason.to_owned(), lost: spec.lost }
+}
+
+/// What this kernel lacks of what the hook needs; `None` if nothing.
+fn unmet(spec: &HookSpec, layout: &Layout) -> Option<String> {
+    if spec.hook == Hook::ScsiRescan && layout.rescan_takes_sdev.is_none() {
+        return Some("the type of scsi_rescan_device's argument is unknown".to_owned());
+    }
+    layout.missing.iter().find(|missing| spec.needs.contains(&missing.member)).map(ToString::to_string)
 }
 
 /// What a failed load says, with the end of the verifier's log.
@@ -105,21 +122,11 @@ impl Probes {
     ///
     /// # Errors
     /// The maps cannot be created, or a required program is refused.
-    pub fn load(facts: &KernelFacts, buffer: u32, log: bool) -> Result<Self, ProbeError> {
-        let words = words(facts);
-        let log_level: u8 = if log { log::Level::Debug as u8 } else { 0 };
-        let mut bpf = EbpfLoader::new_without_btf()
-            .override_global("FACTS", words.as_slice(), true)
-            .override_global("AYA_LOG_LEVEL", &log_level, false)
-            .map_max_entries("EVENTS", buffer)
-            .load(OBJECT)?;
-        let counters = take(&mut bpf, "COUNTERS")?;
-        let counters = PerCpuArray::try_from(counters).map_err(|error| ProbeError::Map("COUNTERS", error))?;
-        let control = take(&mut bpf, "CONTROL")?;
-        let control = Array::try_from(control).map_err(|error| ProbeError::Map("CONTROL", error))?;
-        let mut probes = Self { bpf, placements: Vec::with_capacity(HOOKS.len()), counters, control };
+    pub fn load(layout: &Layout, buffer: u32, log: bool) -> Result<Self, ProbeError> {
+        let mut probes = Self::create(&words(&layout.facts), buffer, log)?;
         for spec in &HOOKS {
-            let placement = match probes.load_one(spec, facts) {
+            let loaded = unmet(spec, layout).map_or_else(|| probes.load_one(spec), Err);
+            let placement = match loaded {
                 Ok(()) => Placement::Loaded,
                 Err(reason) if spec.required => return Err(required(spec, &reason)),
                 Err(reason) => Placement::Skipped(reason),
@@ -129,11 +136,42 @@ impl Probes {
         Ok(probes)
     }
 
-    fn load_one(&mut self, spec: &HookSpec, facts: &KernelFacts) -> Result<(), String> {
-        if let Some(member) = spec.needs.iter().find(|&&member| facts.members[member as usize] == MISSING) {
-            let place = member.place();
-            return Err(format!("this kernel's BTF has no {}.{}", place.structure, place.path));
-        }
+    /// Loads every program, also those that this kernel has no use for, to learn whether its verifier accepts
+    /// them. Members it lacks are taken to be at offset 0: no program is attached, so none reads there.
+    ///
+    /// # Errors
+    /// The maps cannot be created. What the verifier says of each program is in the result.
+    pub fn verify(layout: &Layout) -> Result<Vec<Verified>, ProbeError> {
+        let words: Vec<u32> =
+            words(&layout.facts).into_iter().map(|word| if word == MISSING { 0 } else { word }).collect();
+        let mut probes = Self::create(&words, VERIFY_BUFFER, true)?;
+        let snapshot = probes.load_snapshot().map_err(|error| error.to_string());
+        let verdicts = HOOKS.iter().map(|spec| {
+            let loaded =
+                if spec.hook == Hook::TaskSnapshot { snapshot.clone() } else { probes.load_one(spec) };
+            (spec, loaded.map(|()| probes.stats(spec.hook).unwrap_or_default()))
+        });
+        Ok(verdicts.collect())
+    }
+
+    fn create(words: &[u32], buffer: u32, log: bool) -> Result<Self, ProbeError> {
+        let log_level: u8 = if log { log::Level::Debug as u8 } else { 0 };
+        let mut loader = EbpfLoader::new();
+        // Its BTF serves relocations, which rustc emits none of.
+        loader.btf(None);
+        let mut bpf = loader
+            .override_global("FACTS", words, true)
+            .override_global("AYA_LOG_LEVEL", &log_level, false)
+            .map_max_entries("EVENTS", buffer)
+            .load(OBJECT)?;
+        let counters = take(&mut bpf, "COUNTERS")?;
+        let counters = PerCpuArray::try_from(counters).map_err(|error| ProbeError::Map("COUNTERS", error))?;
+        let control = take(&mut bpf, "CONTROL")?;
+        let control = Array::try_from(control).map_err(|error| ProbeError::Map("CONTROL", error))?;
+        Ok(Self { bpf, placements: Vec::with_capacity(HOOKS.len()), counters, control })
+    }
+
+    fn load_one(&mut self, spec: &HookSpec) -> Result<(), String> {
         let program =
             self.bpf.program_mut(spec.hook.program()).ok_or("the eBPF object has no such program")?;
         match program {
@@ -169,7 +207,7 @@ impl Probes {
         for &place in spec.places {
             let Some(program) = self.bpf.program_mut(spec.hook.program()) else { break };
             let result = match (place, program) {
-                (Place::Function(name), Program::KProbe(program)) => {
+                (Place::Function(name) | Place::Substitute(name), Program::KProbe(program)) => {
                     program.attach(name, 0).map(drop)
                 }
                 (Place::Tracepoint(name), Program::RawTracePoint(program)) => program.attach(name).map(drop),
@@ -299,7 +337,7 @@ fn attach_failure(place: Place, error: &ProgramError) -> String {
         _ => None,
     };
     match (place, io.map(std::io::Error::kind)) {
-        (Place::Function(name), Some(std::io::ErrorKind::NotFound)) => {
+        (Place::Function(name) | Place::Substitute(name), Some(std::io::ErrorKind::NotFound)) => {
             format!("no function {name} on this kernel (inlined, renamed, or its module is not loaded)")
         }
         (Place::Tracepoint(name), Some(std::io::ErrorKind::NotFound)) => {
@@ -336,26 +374,14 @@ fn parse_fdinfo(text: &str) -> ProgramStats {
     }
 }
 
-/// `EbpfLoader::new` reads the kernel's BTF for relocations, which rustc emits none of.
-trait WithoutBtf {
-    fn new_without_btf() -> Self;
-}
-
-impl WithoutBtf for EbpfLoader<'_> {
-    fn new_without_btf() -> Self {
-        let mut loader = Self::new();
-        loader.btf(None);
-        loader
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_words_handed_over_match_the_programs_global() {
-        let facts = KernelFacts { members: [7; pm_trace_common::member::Member::COUNT], rescan_takes_sdev: 1 };
+        let facts =
+            KernelFacts { members: [7; pm_trace_common::member::Member::COUNT], rescan_takes_sdev: 1 };
         assert_eq!(words(&facts).len() * size_of::<u32>(), size_of::<KernelFacts>());
         assert_eq!(words(&facts).last(), Some(&1));
     }

@@ -1,13 +1,56 @@
 //! `pm-trace record`
 
-use super::{Context, Outcome, require_root};
+use super::recording::{self, Plan};
+use super::{Context, Outcome, require_root, say};
+use crate::capture::record::{self, Ended, Until};
 use crate::cli::RecordArgs;
+use crate::trace::Mode;
+use std::time::Duration;
+use tokio::process::{Child, Command};
 
-/// Not connected to `capture` yet.
+/// Records what something else starts, and reports.
 ///
 /// # Errors
-/// Always.
-pub(super) fn run(_args: &RecordArgs, _context: &Context) -> anyhow::Result<Outcome> {
+/// Not root, nothing can be traced, the command cannot be started or failed.
+pub(super) fn run(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcome> {
     require_root("record", "loading eBPF programs needs it")?;
-    anyhow::bail!("'pm-trace record' is not connected to the capture room yet")
+    let plan = Plan { output: &args.output, mode: Mode::Watch, state: None };
+    let (mut recorder, _) = recording::start(&plan, context)?;
+    // Without a command and a number, one transition is what is waited for.
+    let cycles = args.cycles.or_else(|| args.command.is_empty().then_some(1));
+    let timeout = args.timeout.map(|seconds| Duration::from_secs(seconds.into()));
+    if args.command.is_empty() {
+        say("pm-trace: waiting for a suspend, however it starts; Ctrl-C ends\n");
+    }
+    let mut number = 0;
+    let ended = record::run(
+        &mut recorder,
+        Until { cycles, timeout },
+        || start(args),
+        |_, integrity| {
+            number += 1;
+            say(&format!("pm-trace: cycle {number} recorded; {}\n", recording::arrived(integrity)));
+        },
+    );
+    // Whatever went wrong, what was recorded is kept and explained.
+    let outcome = recording::finish(recorder)?;
+    match ended? {
+        Ended::Command(status) if !status.success() => {
+            anyhow::bail!("the command '{}' failed: {status}", args.command[0].to_string_lossy())
+        }
+        Ended::Timeout if number == 0 => {
+            say("pm-trace: nothing suspended this machine in that time\n");
+            Ok(outcome)
+        }
+        _ => Ok(outcome),
+    }
+}
+
+/// Starts the command that was given, if one was.
+fn start(args: &RecordArgs) -> std::io::Result<Option<Child>> {
+    let Some((program, rest)) = args.command.split_first() else { return Ok(None) };
+    Command::new(program).args(rest).spawn().map(Some).map_err(|error| {
+        let program = program.to_string_lossy();
+        std::io::Error::new(error.kind(), format!("the command '{program}' cannot be started: {error}"))
+    })
 }

@@ -1,13 +1,69 @@
 //! `pm-trace suspend`
 
-use super::{Context, Outcome, require_root};
+use super::recording::{self, Plan};
+use super::{Context, Outcome, require_root, say};
+use crate::capture::suspend::{self, Cycle, SuspendOptions};
 use crate::cli::SuspendArgs;
+use crate::trace::Mode;
+use anyhow::Context as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Not connected to `capture` yet.
+/// Suspends, records and reports.
 ///
 /// # Errors
-/// Always.
-pub(super) fn run(_args: &SuspendArgs, _context: &Context) -> anyhow::Result<Outcome> {
+/// Not root, nothing can be traced, live mode cannot be had, a switch of the machine cannot be set, or the
+/// suspend did not come about.
+pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outcome> {
     require_root("suspend", "loading eBPF programs and suspending the machine need it")?;
-    anyhow::bail!("'pm-trace suspend' is not connected to the capture room yet")
+    let options = SuspendOptions {
+        state: args.state.name().to_owned(),
+        wake: args.wake,
+        pm_test: args.pm_test.clone(),
+        cycles: args.cycles,
+    };
+    if args.live {
+        suspend::check_live(&options).context("live mode cannot be had here")?;
+    }
+    let stop = stop_flag()?;
+    let mode = if args.live { Mode::Live } else { Mode::Watch };
+    let plan = Plan { output: &args.output, mode, state: Some(options.state.clone()) };
+    let (mut recorder, record) = recording::start(&plan, context)?;
+    if args.live
+        && let Err(error) = recorder.prepare_snapshot()
+    {
+        log::warn!("{error}; verdicts rest on events alone");
+    }
+    let mut failure = None;
+    for number in 1..=options.cycles {
+        let cycle = suspend::cycle(&mut recorder, &options, &record)?;
+        tell(number, &cycle);
+        if let Err(error) = cycle.result {
+            failure = Some(anyhow::Error::from(error).context(format!("cycle {number}")));
+            break;
+        }
+        if stop.load(Ordering::Relaxed) {
+            say("pm-trace: stopped by a signal\n");
+            break;
+        }
+    }
+    let outcome = recording::finish(recorder)?;
+    failure.map_or(Ok(outcome), Err)
+}
+
+/// Set by a signal that asks to stop. The machine's switches are put back on the way out, so nothing may
+/// end the program at once.
+fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot receive signals")?;
+    }
+    Ok(stop)
+}
+
+fn tell(number: u32, cycle: &Cycle) {
+    let seconds = std::time::Duration::from_nanos(cycle.away).as_secs_f64();
+    let how = if cycle.result.is_ok() { "suspended and resumed" } else { "failed" };
+    let arrived = recording::arrived(&cycle.integrity);
+    say(&format!("pm-trace: cycle {number} {how}, {seconds:.1} s; {arrived}\n"));
 }

@@ -1,0 +1,425 @@
+//! A recording: programs in the kernel, events to the trace file and to the model.
+
+use super::decode::Decoder;
+use super::drain::Drain;
+use super::ids::{Function, Symbolise};
+use super::probes::{Placement, ProbeError, Probes};
+use crate::diagnose::{self, Finding};
+use crate::event::{Body, Event, Nanos, TaskRef};
+use crate::kernel::layout::{self, Layout};
+use crate::kernel::symbols::Symbols;
+use crate::kernel::system::System;
+use crate::model::Model;
+use crate::trace::{
+    self, Checkpoint, HookCounts, MissingMember, Mode, Overwrite, ProbeRecord, Session, Totals, Writer,
+};
+use aya::maps::{MapData, RingBuf};
+use pm_trace_common::control::armed;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How to record.
+#[derive(Clone, Debug)]
+pub struct RecordOptions {
+    /// The trace file.
+    pub output: PathBuf,
+    /// Whether the file may be there already.
+    pub overwrite: Overwrite,
+    /// A second place for the same bytes.
+    pub tee: Option<PathBuf>,
+    /// Size of the ring buffer in MiB, a power of two.
+    pub buffer_mib: u32,
+    /// Live or watch.
+    pub mode: Mode,
+    /// Sleep state asked for, if the recording starts the suspend itself.
+    pub state: Option<String>,
+    /// Let the programs send their own diagnostics.
+    pub programs_log: bool,
+    /// Command line, for the head of the trace.
+    pub command: Vec<String>,
+}
+
+/// Why a recording failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The kernel does not tell what is needed.
+    #[error(transparent)]
+    Kernel(#[from] crate::kernel::KernelError),
+    /// The programs cannot be used.
+    #[error(transparent)]
+    Probes(#[from] ProbeError),
+    /// The trace file cannot be written.
+    #[error(transparent)]
+    Trace(#[from] trace::Error),
+    /// Timers, signals or the command that is recorded.
+    #[error("cannot wait for events: {0}")]
+    Wait(#[from] std::io::Error),
+}
+
+/// Whether every record the programs sent has arrived.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Integrity {
+    /// Records the programs sent.
+    pub sent: u64,
+    /// Records that arrived.
+    pub received: u64,
+    /// Records lost because the ring buffer was full.
+    pub lost: u64,
+    /// Hooks whose numbers differ, in words.
+    pub differences: Vec<String>,
+}
+
+/// How long arming took, and how much is armed.
+#[derive(Clone, Copy, Debug)]
+pub struct Armed {
+    /// From the start of the program until every hook was attached.
+    pub took: Duration,
+    /// Hooks attached.
+    pub hooks: usize,
+    /// Hooks this kernel has no place for.
+    pub skipped: usize,
+}
+
+/// A recording that has ended.
+pub struct Recording {
+    /// The head of the trace.
+    pub session: Session,
+    /// What was seen.
+    pub model: Model,
+    /// The trace file.
+    pub path: PathBuf,
+}
+
+/// A recording.
+pub struct Recorder {
+    probes: Probes,
+    drain: Drain,
+    writer: Writer,
+    session: Session,
+    model: Model,
+    armed: Armed,
+    window: u32,
+    cycles: u32,
+    events: Vec<Event>,
+    can_snapshot: bool,
+    logger: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
+}
+
+impl Symbolise for Symbols {
+    fn function(&self, address: u64) -> Option<Function> {
+        let symbol = self.lookup(address)?;
+        Some(Function {
+            start: address - symbol.offset,
+            name: symbol.name.to_owned(),
+            module: symbol.module.to_owned(),
+        })
+    }
+}
+
+/// Used where the kernel hides its symbols: stacks stay empty, everything else works.
+struct NoSymbols;
+
+impl Symbolise for NoSymbols {
+    fn function(&self, _: u64) -> Option<Function> {
+        None
+    }
+}
+
+impl Recorder {
+    /// Loads and attaches the programs, and makes the head of the trace durable. The window stays closed.
+    ///
+    /// `started` is when the program began, for [`Armed::took`].
+    ///
+    /// # Errors
+    /// The kernel lacks what is required, or the trace cannot be written.
+    pub fn start(
+        system: &dyn System,
+        options: &RecordOptions,
+        started: Instant,
+    ) -> Result<Self, RecordError> {
+        let layout = layout::resolve(system)?;
+        log::debug!("structure members resolved {:.3} s after the start", started.elapsed().as_secs_f64());
+        let mut probes = Probes::load(&layout, options.buffer_mib << 20, options.programs_log)?;
+        log::debug!("programs loaded {:.3} s after the start", started.elapsed().as_secs_f64());
+        probes.attach()?;
+        let attached = probes.placements().filter(|(_, placement)| matches!(placement, Placement::At(_)));
+        let hooks = attached.count();
+        let armed = Armed { took: started.elapsed(), hooks, skipped: probes.placements().count() - hooks };
+        let logger = options.programs_log.then(|| aya_log::EbpfLogger::init(probes.bpf_mut()));
+        let logger = logger.and_then(|logger| {
+            logger
+                .inspect_err(|error| log::warn!("the programs' own diagnostics are not shown: {error}"))
+                .ok()
+        });
+        let session = session(&layout, &probes, options);
+        let mut writer = Writer::create(&options.output, &session, options.overwrite)?;
+        if let Some(tee) = &options.tee {
+            writer.tee(tee, &session)?;
+        }
+        let symbols: Box<dyn Symbolise> = match Symbols::load(system) {
+            Ok(symbols) => Box::new(symbols),
+            Err(error) => {
+                log::warn!("{error}");
+                Box::new(NoSymbols)
+            }
+        };
+        let drain = Drain::new(probes.take_ring()?, Decoder::new(layout.facts, symbols));
+        Ok(Self {
+            probes,
+            drain,
+            writer,
+            session,
+            model: Model::new(),
+            armed,
+            window: 0,
+            cycles: 0,
+            events: Vec::new(),
+            can_snapshot: false,
+            logger,
+        })
+    }
+
+    /// How long arming took.
+    pub fn armed(&self) -> Armed {
+        self.armed
+    }
+
+    /// Makes [`snapshot`](Self::snapshot) possible. Not part of arming, since it reads all of the kernel's BTF.
+    ///
+    /// # Errors
+    /// The kernel has no task iterator.
+    pub fn prepare_snapshot(&mut self) -> Result<(), RecordError> {
+        self.probes.load_snapshot()?;
+        self.can_snapshot = true;
+        Ok(())
+    }
+
+    /// Opens the window now.
+    ///
+    /// # Errors
+    /// The switch cannot be set.
+    pub fn open_window(&mut self) -> Result<(), RecordError> {
+        self.switch(armed::OPEN)
+    }
+
+    /// Lets the next transition open the window.
+    ///
+    /// # Errors
+    /// The switch cannot be set.
+    pub fn await_transition(&mut self) -> Result<(), RecordError> {
+        self.switch(armed::WAITING)
+    }
+
+    /// Closes the window.
+    ///
+    /// # Errors
+    /// The switch cannot be set.
+    pub fn close_window(&mut self) -> Result<(), RecordError> {
+        Ok(self.probes.set_window(armed::NO, self.window)?)
+    }
+
+    /// Whether a transition has opened the window.
+    ///
+    /// # Errors
+    /// The switch cannot be read.
+    pub fn window_is_open(&self) -> Result<bool, RecordError> {
+        Ok(self.probes.window_is_open()?)
+    }
+
+    fn switch(&mut self, state: u32) -> Result<(), RecordError> {
+        self.window += 1;
+        Ok(self.probes.set_window(state, self.window)?)
+    }
+
+    /// Takes what the ring buffer holds: into the trace and the model. Returns how many events there were.
+    ///
+    /// # Errors
+    /// The trace file starts to fail; everything is recorded in memory all the same, and the error comes once.
+    pub fn drain(&mut self) -> Result<usize, RecordError> {
+        let mut count = 0;
+        let mut failure = None;
+        loop {
+            let more = self.drain.take(&mut self.events);
+            count += self.events.len();
+            failure = self.record().err().or(failure);
+            if !more {
+                break;
+            }
+        }
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
+        failure.map_or(Ok(count), |error| Err(error.into()))
+    }
+
+    /// Hands the pending events on.
+    fn record(&mut self) -> Result<(), trace::Error> {
+        let mut failure = None;
+        for event in self.events.drain(..) {
+            failure = self.writer.append(&event).err().or(failure);
+            self.model.apply(&event);
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Looks at all blocked tasks, so that waits in the model are confirmed or ended. Does nothing where the
+    /// kernel has no task iterator.
+    ///
+    /// # Errors
+    /// The walk fails, or the trace file starts to fail.
+    pub fn snapshot(&mut self) -> Result<(), RecordError> {
+        if !self.can_snapshot {
+            return Ok(());
+        }
+        let began = boottime();
+        self.probes.snapshot()?;
+        let mut tasks = 0;
+        loop {
+            let more = self.drain.take(&mut self.events);
+            tasks += self.events.iter().filter(|event| is_snapshot_since(event, began)).count();
+            self.record()?;
+            if !more {
+                break;
+            }
+        }
+        let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
+        self.push(Body::SnapshotEnd { began, tasks })
+    }
+
+    fn push(&mut self, body: Body) -> Result<(), RecordError> {
+        self.events.push(Event { time: boottime(), cpu: 0, task: TaskRef::default(), body });
+        Ok(self.record()?)
+    }
+
+    /// Puts losses since the last call into the trace and the model, and counters into the trace.
+    ///
+    /// # Errors
+    /// Counters cannot be read, or the trace file starts to fail.
+    pub fn checkpoint(&mut self) -> Result<Vec<HookCounts>, RecordError> {
+        let counters = self.probes.counters()?;
+        self.drain.losses(&counters, boottime(), &mut self.events);
+        self.record()?;
+        let hooks = self.drain.counts(&counters);
+        self.writer.checkpoint(&Checkpoint {
+            time: boottime(),
+            cycles: self.cycles,
+            hooks: hooks.clone(),
+        })?;
+        Ok(hooks)
+    }
+
+    /// Ends a cycle: counts it and compares what was sent with what arrived. Drain first, with the window
+    /// closed.
+    ///
+    /// # Errors
+    /// Counters cannot be read, or the trace file starts to fail.
+    pub fn end_cycle(&mut self) -> Result<Integrity, RecordError> {
+        self.cycles += 1;
+        Ok(integrity(&self.checkpoint()?))
+    }
+
+    /// Findings at this time.
+    pub fn findings(&self) -> Vec<Finding> {
+        diagnose::findings(&self.model, boottime())
+    }
+
+    /// What is known now.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The trace file's writer.
+    pub fn writer(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+
+    /// The ring buffer, to wait on.
+    pub fn ring(&self) -> &RingBuf<MapData> {
+        self.drain.ring()
+    }
+
+    /// Closes the trace.
+    ///
+    /// # Errors
+    /// The trace is not complete on disk.
+    pub fn finish(mut self) -> Result<Recording, RecordError> {
+        let hooks = self.checkpoint()?;
+        let path = self.writer.path().to_owned();
+        let totals = Totals { clocks: trace::clocks_now(), cycles: self.cycles, hooks, ..Totals::default() };
+        self.writer.finish(totals)?;
+        Ok(Recording { session: self.session, model: self.model, path })
+    }
+}
+
+fn is_snapshot_since(event: &Event, began: Nanos) -> bool {
+    event.time >= began && matches!(event.body, Body::TaskSnapshot { .. })
+}
+
+/// Nanoseconds of the clock that events carry.
+pub fn boottime() -> Nanos {
+    trace::clocks_now().boottime
+}
+
+fn integrity(hooks: &[HookCounts]) -> Integrity {
+    let mut integrity = Integrity::default();
+    for hook in hooks {
+        integrity.sent += hook.records;
+        integrity.received += hook.received;
+        integrity.lost += hook.lost;
+        if hook.records != hook.received {
+            let HookCounts { hook, records, received, .. } = hook;
+            integrity.differences.push(format!("{hook}: {records} sent, {received} received"));
+        }
+    }
+    integrity
+}
+
+/// The head of the trace.
+fn session(layout: &Layout, probes: &Probes, options: &RecordOptions) -> Session {
+    let probes = probes.placements().map(|(spec, placement)| {
+        let (place, skipped) = match placement {
+            Placement::At(place) => (Some(place.to_string()), None),
+            Placement::Loaded => (None, Some("loaded, not attached".to_owned())),
+            Placement::Skipped(reason) => (None, Some(reason.clone())),
+        };
+        ProbeRecord {
+            hook: spec.hook.program().to_owned(),
+            subject: spec.subject.to_owned(),
+            meaning: spec.meaning.to_owned(),
+            place,
+            skipped,
+            lost: spec.lost.to_owned(),
+        }
+    });
+    let missing = layout.missing.iter().map(|missing| {
+        let place = missing.member.place();
+        MissingMember { member: format!("{}.{}", place.structure, place.path), reason: missing.to_string() }
+    });
+    Session {
+        probes: probes.collect(),
+        missing: missing.collect(),
+        ring_bytes: u64::from(options.buffer_mib) << 20,
+        mode: options.mode,
+        state: options.state.clone(),
+        ..trace::this_machine(options.command.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_did_not_arrive_are_named() {
+        let counts = |hook: &str, records, received| HookCounts {
+            hook: hook.to_owned(),
+            hits: records,
+            records,
+            received,
+            ..HookCounts::default()
+        };
+        let integrity = integrity(&[counts("resume", 10, 10), counts("phase", 4, 3)]);
+        assert_eq!((integrity.sent, integrity.received), (14, 13));
+        assert_eq!(integrity.differences, ["phase: 4 sent, 3 received"]);
+    }
+}

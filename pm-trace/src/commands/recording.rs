@@ -1,0 +1,76 @@
+//! What `suspend` and `record` share: starting a recording and reporting on it.
+
+use super::{CannotTrace, Context, Outcome, output_path, overwrite, say, show};
+use crate::capture::recorder::{Integrity, RecordError, RecordOptions, Recorder};
+use crate::cli::OutputArgs;
+use crate::diagnose;
+use crate::kernel::system::Live;
+use crate::report::Report;
+use crate::text::{self, Form};
+use crate::trace::Mode;
+
+/// What is to be recorded.
+pub(super) struct Plan<'a> {
+    /// Where the trace goes.
+    pub output: &'a OutputArgs,
+    /// Live or watch.
+    pub mode: Mode,
+    /// State that is entered, if pm-trace enters it.
+    pub state: Option<String>,
+}
+
+/// Arms and says so.
+///
+/// # Errors
+/// Nothing can be traced, or the trace file cannot be written.
+pub(super) fn start(plan: &Plan<'_>, context: &Context) -> anyhow::Result<(Recorder, RecordOptions)> {
+    let options = RecordOptions {
+        output: output_path(plan.output),
+        overwrite: overwrite(plan.output),
+        tee: plan.output.tee.clone(),
+        buffer_mib: plan.output.buffer,
+        mode: plan.mode,
+        state: plan.state.clone(),
+        programs_log: context.verbose >= 2,
+        command: context.command_line.clone(),
+    };
+    let recorder = Recorder::start(&Live, &options, context.started).map_err(|error| match error {
+        RecordError::Kernel(_) | RecordError::Probes(_) => anyhow::Error::from(error).context(CannotTrace),
+        error => error.into(),
+    })?;
+    let armed = recorder.armed();
+    let missing = match armed.skipped {
+        0 => String::new(),
+        skipped => format!(", {skipped} have no place on this kernel ('pm-trace probes' lists them)"),
+    };
+    say(&format!(
+        "pm-trace: armed in {:.3} s: {} hooks{missing}; trace in {}\n",
+        armed.took.as_secs_f64(),
+        armed.hooks,
+        text::path(&options.output)
+    ));
+    Ok((recorder, options))
+}
+
+/// Whether everything arrived, in words.
+pub(super) fn arrived(integrity: &Integrity) -> String {
+    let Integrity { sent, received, lost, differences } = integrity;
+    if *lost == 0 && differences.is_empty() {
+        return format!("{received} of {sent} records received, none lost");
+    }
+    let differences = differences.join(", ");
+    format!("{received} of {sent} records received, {lost} lost (try a larger --buffer) {differences}")
+}
+
+/// Closes the trace, shows the report and says where the trace is.
+///
+/// # Errors
+/// The trace is not complete on disk, or standard output cannot be written.
+pub(super) fn finish(recorder: Recorder) -> anyhow::Result<Outcome> {
+    let recording = recorder.finish()?;
+    let findings = diagnose::findings_at_end(&recording.model);
+    let report = Report::new(Some(&recording.session), &recording.model, findings, Vec::new());
+    show(&report.text(), Form::Plain)?;
+    say(&format!("pm-trace: the trace is in {}\n", text::path(&recording.path)));
+    Ok(Outcome::of(&report.findings))
+}
