@@ -44,15 +44,18 @@ pub struct Options {
     /// How long a cycle must have lasted, in nanoseconds, unless a snapshot confirms it. Events of several
     /// CPUs may come a little out of order, and a wait that has no end event may be over already.
     pub settle: Nanos,
+    /// The same for a cycle with a link that is not beyond doubt.
+    pub settle_doubtful: Nanos,
     /// How long something must have taken, in nanoseconds, to be a stall.
     pub stall: Nanos,
 }
 
 impl Options {
     /// For a look at a running transition.
-    pub const LIVE: Self = Self { settle: 300_000_000, stall: 10_000_000_000 };
+    pub const LIVE: Self =
+        Self { settle: 300_000_000, settle_doubtful: 3_000_000_000, stall: 10_000_000_000 };
     /// For the end of a trace, after which nothing came that could disprove it.
-    pub const END: Self = Self { settle: 0, ..Self::LIVE };
+    pub const END: Self = Self { settle: 0, settle_doubtful: 0, ..Self::LIVE };
 }
 
 /// Everything found at the time `now`, in nanoseconds of `CLOCK_BOOTTIME`, while events still come.
@@ -74,8 +77,10 @@ pub fn findings_with(model: &Model, now: Nanos, options: Options) -> Vec<Finding
         let cycles = cycle::cycles(&graph);
         let deadlocks = cycles.iter().map(|cycle| cycle::deadlock(model, &graph, cycle, now));
         let settled = |finding: &Finding| {
+            let doubtful = finding.chain.iter().any(|link| link.doubt.is_some());
+            let settle = if doubtful { options.settle_doubtful } else { options.settle };
             finding.confirmed_at.is_some_and(|at| Some(at) > finding.closed_at)
-                || finding.lasted.is_some_and(|lasted| lasted >= options.settle)
+                || finding.lasted.is_some_and(|lasted| lasted >= settle)
         };
         findings.extend(deadlocks.filter(settled));
         if cycles.is_empty() {

@@ -17,6 +17,9 @@ mod task;
 mod transition;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use ata::{Acted, DeferredRescan, Port, PowerRequest};
 pub use device::{Device, Link, Sighting, StepRun};
 pub use scsi::{Queue, Quiesced, Sdev};

@@ -103,7 +103,7 @@ fn owner_that_ran_since_is_not_proved() {
     s.at(322).by(164, "kworker/u8:4").lock_wait(CDROM + 1, Some(task(46, "kworker/1:1")), stack);
     s.by(46, "kworker/1:1");
     rescan_blocks(&mut s);
-    let found = only(findings(&s.model(), now(4000)));
+    let found = only(findings(&s.model(), now(9000)));
     assert_eq!(found.confidence, Confidence::Likely);
     assert!(found.chain[2].doubt.is_some());
     // A look at the blocked tasks reads the owner anew.
