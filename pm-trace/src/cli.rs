@@ -41,7 +41,7 @@ Examples:
 )]
 pub struct Cli {
     /// Say more: -v what is done, -vv also what the eBPF programs report about themselves
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, display_order = 100)]
     pub verbose: u8,
     /// What to do.
     #[command(subcommand)]
@@ -194,7 +194,7 @@ pub struct ProbesArgs {
     /// Load every program into the kernel's verifier and show its size; fails if one is refused
     #[arg(long)]
     pub verify: bool,
-    /// For programs
+    /// Show it as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -202,7 +202,7 @@ pub struct ProbesArgs {
 /// Arguments of `doctor`.
 #[derive(Clone, Debug, Args)]
 pub struct DoctorArgs {
-    /// For programs
+    /// Show it as JSON
     #[arg(long)]
     pub json: bool,
 }

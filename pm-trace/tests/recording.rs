@@ -44,7 +44,10 @@ fn without_root_recording_is_refused_with_a_remedy() {
             return;
         };
         assert_eq!(code, Some(1), "{told}");
-        assert!(told.contains("needs root") && told.contains(&format!("sudo pm-trace {}", args[0])), "{told}");
+        assert!(
+            told.contains("needs root") && told.contains(&format!("sudo pm-trace {}", args[0])),
+            "{told}"
+        );
     }
 }
 

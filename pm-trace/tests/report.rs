@@ -31,7 +31,8 @@ fn a_healthy_trace_is_exit_code_0() {
 fn a_closed_pipe_is_no_error() {
     let (_dir, path) = trace_in_dir();
     let binary = assert_cmd::cargo::cargo_bin("pm-trace");
-    let script = format!("'{}' report '{}' | true; exit ${{PIPESTATUS[0]}}", binary.display(), path.display());
+    let script =
+        format!("'{}' report '{}' | true; exit ${{PIPESTATUS[0]}}", binary.display(), path.display());
     let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
     assert_eq!(output.stderr, b"");
     assert!(matches!(output.status.code(), Some(0)), "{:?}", output.status);
@@ -119,7 +120,8 @@ fn escape_sequences_in_a_trace_do_not_reach_the_terminal() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("\x1b[31mevil.pmtrace");
     let evil = "\x1b]0;owned\x07\u{9b}2J\u{202e}";
-    let session = Session { tool: evil.into(), product: evil.into(), cmdline: evil.into(), ..Session::default() };
+    let session =
+        Session { tool: evil.into(), product: evil.into(), cmdline: evil.into(), ..Session::default() };
     let mut writer = Writer::create(&path, &session, Overwrite::Refuse).unwrap();
     let info = DeviceInfo {
         dev: ObjId(1),

@@ -230,3 +230,23 @@ fn notes_are_bounded() {
     assert!(trace.notes().len() < 300);
     assert!(notes(&trace).iter().any(|n| n.contains("further note(s)")));
 }
+
+/// The bytes that `docs/trace-format.md` describes.
+#[test]
+fn the_format_is_as_documented() {
+    let event = phase(5);
+    let encoded = minicbor::to_vec(&event).unwrap();
+    // [5, 1, [7, b"rtcwake"], [10, ["dpm_resume", 16, true]]]
+    let expected = b"\x84\x05\x01\x82\x07\x47rtcwake\x82\x0a\x83\x6adpm_resume\x10\xf5";
+    assert_eq!(encoded, expected);
+    let bytes = trace_of(&[event], 1);
+    assert_eq!(bytes[..12], *b"\x89PMT\r\n\x1a\n\x01\0\0\0");
+    let at = blocks(&bytes)[1];
+    let mut block = b"\x9ePMB\x02\0\0\0\x01\0\0\0".to_vec();
+    let payload = [&[0; 8], [encoded.len() as u8, 0, 0, 0].as_slice(), &encoded].concat();
+    block.extend((payload.len() as u32).to_le_bytes());
+    block.extend(crc32fast::hash(&payload).to_le_bytes());
+    block.extend(crc32fast::hash(&block).to_le_bytes());
+    block.extend(payload);
+    assert_eq!(bytes[at..blocks(&bytes)[2]], block);
+}
