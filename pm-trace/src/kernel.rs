@@ -20,6 +20,8 @@ pub mod machine;
 pub mod sleep;
 pub mod symbols;
 pub mod system;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::io;
 

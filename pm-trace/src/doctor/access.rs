@@ -39,8 +39,7 @@ pub(super) fn capabilities(context: &Context<'_>) -> Outcome {
 }
 
 pub(super) fn lockdown(context: &Context<'_>) -> Outcome {
-    const REMEDY: &str =
-        "switch Secure Boot off in the firmware set-up, or boot with lockdown=none where that works";
+    const REMEDY: &str = "switch Secure Boot off in the firmware set-up, and boot without lockdown= on the kernel's command line";
     let secure_boot = secure_boot(context);
     match context.sleep.lockdown {
         Lockdown::None => Outcome::ok(format!("none{secure_boot}")),

@@ -4,6 +4,7 @@ use pm_trace_common::member::Member;
 
 use super::Outcome;
 use super::context::Context;
+use crate::kernel::KernelError;
 use crate::kernel::layout::{Layout, MissingMember, MissingReason};
 
 const BTF_REMEDY: &str = "use a kernel with CONFIG_DEBUG_INFO_BTF=y (all large distributions have it)";
@@ -21,12 +22,20 @@ const ESSENTIAL: [Member; 5] = [
 pub(super) fn kernel_btf(context: &Context<'_>) -> Outcome {
     match &context.layout {
         Ok(_) => Outcome::ok(crate::kernel::layout::VMLINUX),
-        Err(error) => Outcome::fail(
-            error.to_string(),
-            "no structure of the kernel can be read: nothing works",
-            BTF_REMEDY,
-        ),
+        Err(error) => {
+            let why = match error {
+                KernelError::Read { path, source, .. } => format!("cannot read {path}: {source}"),
+                KernelError::Btf { path, source } => format!("{path} is not usable: {source}"),
+                other => other.to_string(),
+            };
+            Outcome::fail(why, "no structure of the kernel can be read: nothing works", BTF_REMEDY)
+        }
     }
+}
+
+/// What a check says that would look at the kernel's types.
+fn without_types() -> Outcome {
+    Outcome::warn("not looked at", "it is unknown without the kernel's types", "first, make those readable")
 }
 
 /// Whether the module as a whole is the reason why a member is missing.
@@ -39,7 +48,7 @@ fn is_about_module(missing: &MissingMember) -> bool {
 
 pub(super) fn module_btf(context: &Context<'_>) -> Outcome {
     let Ok(layout) = &context.layout else {
-        return Outcome::warn("not looked at", "see kernel types", BTF_REMEDY);
+        return without_types();
     };
     let (mut found, mut lacking, mut remedies) = (Vec::new(), Vec::new(), Vec::new());
     for module in MODULES {
@@ -83,7 +92,7 @@ pub(super) fn module_btf(context: &Context<'_>) -> Outcome {
 
 pub(super) fn members(context: &Context<'_>) -> Outcome {
     let Ok(layout) = &context.layout else {
-        return Outcome::warn("not looked at", "see kernel types", BTF_REMEDY);
+        return without_types();
     };
     let missing: Vec<&MissingMember> =
         layout.missing.iter().filter(|missing| !is_about_module(missing)).collect();
@@ -168,7 +177,7 @@ pub(super) fn ring_buffer(context: &Context<'_>) -> Outcome {
             "events cannot be brought out of the kernel",
             "use a newer kernel",
         ),
-        Err(_) => Outcome::warn("not looked at", "see kernel types", BTF_REMEDY),
+        Err(_) => without_types(),
     }
 }
 

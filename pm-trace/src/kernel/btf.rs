@@ -225,3 +225,6 @@ impl Btf {
         self.functions.iter().filter(named).map(|&(_, id)| id).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,7 @@ fn modules(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::kernel::system::Recorded;
+    use crate::kernel::testing::recorded;
 
     #[test]
     fn the_board_stands_in_for_a_machine_without_a_name() {
@@ -92,6 +93,21 @@ mod tests {
         assert_eq!((machine.vendor.as_str(), machine.product.as_str()), ("Vendor", "Model 1"));
         assert_eq!(machine.firmware, "1.2 01/02/2024");
         assert!(!format!("{machine:?}").contains("SECRET"));
+    }
+
+    #[test]
+    fn a_recorded_machine_is_described() {
+        let machine = Machine::probe(&recorded("debian-6.1"));
+        assert_eq!((machine.release.as_str(), machine.arch.as_str()), ("6.1.0-56-amd64", "x86_64"));
+        assert!(machine.version.contains("Debian"));
+        assert_eq!(
+            (machine.vendor.as_str(), machine.product.as_str()),
+            ("QEMU", "Standard PC (Q35 + ICH9, 2009)")
+        );
+        assert!(machine.firmware.starts_with("SeaBIOS "));
+        assert_eq!((machine.cpus_online.as_str(), machine.cpus_possible.as_str()), ("0-1", "0-1"));
+        assert!(machine.modules.iter().any(|module| module == "libata"));
+        assert_eq!(machine.cmdline, "console=ttyS0 panic=-1");
     }
 
     #[test]

@@ -173,6 +173,7 @@ fn wake_clocks(system: &dyn System) -> Vec<WakeClock> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::testing::{KERNELS, recorded};
 
     fn support() -> SleepSupport {
         SleepSupport {
@@ -195,6 +196,23 @@ mod tests {
         assert_eq!(choice.chosen.as_deref(), Some("deep"));
         assert_eq!(Choice::parse(""), Choice::default());
         assert_eq!(Choice::parse("[ a]").words, ["[", "a]"]);
+    }
+
+    #[test]
+    fn recorded_machines_sleep_and_wake() {
+        for kernel in KERNELS {
+            let sleep = SleepSupport::probe(&recorded(kernel));
+            assert!(sleep.can("mem") && sleep.can("freeze") && !sleep.can("standby"));
+            assert_eq!(sleep.mem_sleep, Choice::parse("s2idle [deep]"));
+            assert_eq!(sleep.pm_test.chosen.as_deref(), Some("none"));
+            assert_eq!(
+                (sleep.pm_async, sleep.lockdown, sleep.nohibernate),
+                (Some(true), Lockdown::None, false)
+            );
+            let alarm = "/sys/class/rtc/rtc0/wakealarm".to_owned();
+            assert_eq!(sleep.wake_clocks, [WakeClock { name: "rtc0".to_owned(), alarm }]);
+            assert_eq!(sleep.live_blockers(), []);
+        }
     }
 
     #[test]

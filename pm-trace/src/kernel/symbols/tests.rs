@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernel::testing::{KERNELS, recorded};
 use proptest::prelude::*;
 
 const TEXT: &str = "\
@@ -52,6 +53,23 @@ fn names_are_found_and_ambiguity_shows() {
     assert_eq!(symbols.find("some_data"), [] as [u64; 0]);
     let found = symbols.find_each(&["nothing", "helper", "ata_scsi_dev_rescan", "helper"]);
     assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [0, 2, 1, 2]);
+}
+
+#[test]
+fn recorded_kernels_name_their_functions() {
+    for kernel in KERNELS {
+        let symbols = Symbols::load(&recorded(kernel)).unwrap();
+        for (name, module) in [
+            ("dpm_resume", ""),
+            ("ata_scsi_dev_rescan", "libata"),
+            ("scsi_rescan_device", "scsi_mod"),
+            ("__mutex_lock.constprop.0", ""),
+        ] {
+            let [address] = symbols.find(name)[..] else { panic!("{kernel}: {name}") };
+            assert_eq!(symbols.lookup(address + 4), Some(Symbol { name, module, offset: 4 }));
+        }
+    }
+    assert!(matches!(Symbols::load(&recorded("debian-6.1").without("/proc")), Err(KernelError::Read { .. })));
 }
 
 #[test]
