@@ -8,7 +8,7 @@ use super::known::{self, Shape};
 use super::{explain, identity, notes, ordering};
 use crate::event::{Nanos, ObjId, Step};
 use crate::model::{At, Model, WaitOn};
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 use std::collections::{BTreeSet, VecDeque};
@@ -22,7 +22,8 @@ pub(crate) struct Cycle {
 
 /// The cycles, one for each knot, in order of their first node.
 pub(crate) fn cycles(graph: &Graph) -> Vec<Cycle> {
-    let knots = tarjan_scc(&graph.graph).into_iter().filter(|knot| {
+    // Not Tarjan's algorithm: that one recurses, and a file may hold a very long chain.
+    let knots = kosaraju_scc(&graph.graph).into_iter().filter(|knot| {
         knot.len() > 1 || knot.iter().any(|&node| graph.graph.find_edge(node, node).is_some())
     });
     let mut cycles: Vec<Cycle> =

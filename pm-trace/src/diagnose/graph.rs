@@ -60,6 +60,9 @@ impl Edge {
     }
 }
 
+/// Most nodes of a graph, so that a hostile file costs no more time than a large machine.
+const NODES: usize = 1 << 14;
+
 /// The wait-for graph.
 #[derive(Debug, Default)]
 pub struct Graph {
@@ -71,7 +74,7 @@ impl Graph {
     /// Everything that waits now, and what that leads to.
     pub fn new(model: &Model) -> Self {
         let mut graph = Self::default();
-        let mut open: Vec<Node> = model.waiting().map(Node::Task).collect();
+        let mut open: Vec<Node> = model.waiting().take(NODES).map(Node::Task).collect();
         if let Some(task) = model.transition().and_then(|transition| transition.task) {
             open.push(Node::Task(task.tid));
         }
@@ -79,6 +82,9 @@ impl Graph {
             graph.node(node);
         }
         while let Some(node) = open.pop() {
+            if graph.index.len() > 2 * NODES {
+                break;
+            }
             for (target, edge) in edges(model, node) {
                 if !graph.index.contains_key(&target) {
                     open.push(target);

@@ -317,6 +317,21 @@ fn tables_are_bounded() {
     assert!(model.waiting().count() <= 1 << 16);
 }
 
+#[test]
+fn very_long_cycle_is_survived() {
+    let mut s = Scenario::new();
+    s.by(1, "sh").phase("dpm_resume", true);
+    let tasks = 8_000;
+    for n in 0..tasks {
+        s.by(10 + n, "t").lock_wait(n, Some(task(10 + (n + 1) % tasks, "t")), Vec::new());
+    }
+    let model = s.model();
+    let found = findings_at_end(&model);
+    assert_eq!(found[0].kind, Kind::Deadlock);
+    assert_eq!(kmsg_lines(&found[0]).len(), 8);
+    assert!(Report::new(None, &model, found, Vec::new()).text().len() > 8_000);
+}
+
 /// Works that queue each other must not remember each other without end.
 #[test]
 fn works_forget_who_queued_their_queuers() {
