@@ -34,7 +34,7 @@ fn event(time: u64) -> Event {
 }
 
 fn times(path: &Path) -> Vec<u64> {
-    Trace::open(path).unwrap().map(|event| event.time).collect()
+    Trace::open(path).expect("a readable trace").map(|event| event.time).collect()
 }
 
 #[test]

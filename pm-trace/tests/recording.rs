@@ -33,7 +33,7 @@ fn as_nobody(args: &[&str]) -> Option<(Option<i32>, String)> {
 
 fn open_to_all(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("mode is set");
 }
 
 #[test]
@@ -62,4 +62,17 @@ fn an_output_that_exists_is_kept() {
     let assert = pm_trace().args(["record", "--timeout", "1", "-o"]).arg(&path).assert();
     assert!(!assert.get_output().status.success(), "{}", stderr(&assert));
     assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn the_doctor_says_whether_this_machine_can_be_traced() {
+    let text = pm_trace().arg("doctor").assert();
+    let code = text.get_output().status.code();
+    assert!(matches!(code, Some(0 | 4)), "{}", stderr(&text));
+    let shown = common::stdout(&text);
+    assert!(shown.lines().count() > 10, "{shown}");
+    let json = pm_trace().args(["doctor", "--json"]).assert();
+    assert_eq!(json.get_output().status.code(), code);
+    let report: serde_json::Value = serde_json::from_str(&common::stdout(&json)).unwrap();
+    assert_eq!(report["traceable"], code == Some(0));
 }

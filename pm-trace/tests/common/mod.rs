@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The program.
 pub fn pm_trace() -> Command {
-    let mut command = Command::cargo_bin("pm-trace").unwrap();
+    let mut command = Command::cargo_bin("pm-trace").expect("cargo builds the program for its tests");
     // Help is wrapped to the terminal otherwise.
     command.env("COLUMNS", "100").env_remove("RUST_LOG");
     command
@@ -17,7 +17,7 @@ pub fn pm_trace() -> Command {
 /// A small healthy trace: one resume of nothing.
 pub fn write_trace(path: &Path) {
     let session = Session { tool: "0.1.0".into(), state: Some("mem".into()), ..Session::default() };
-    let mut writer = Writer::create(path, &session, Overwrite::Refuse).unwrap();
+    let mut writer = Writer::create(path, &session, Overwrite::Refuse).expect("a new trace");
     for (time, action, start) in [
         (1_000_000, "suspend_enter", true),
         (2_000_000, "dpm_suspend", true),
@@ -28,15 +28,15 @@ pub fn write_trace(path: &Path) {
     ] {
         let task = TaskRef { tid: 42, comm: Comm::new("rtcwake") };
         let body = Body::Phase { action: action.to_owned(), value: 3, start };
-        writer.append(&Event { time, cpu: 0, task, body }).unwrap();
-        writer.flush_block().unwrap();
+        writer.append(&Event { time, cpu: 0, task, body }).expect("an event is written");
+        writer.flush_block().expect("a block is written");
     }
-    writer.finish(Totals::default()).unwrap();
+    writer.finish(Totals::default()).expect("the trace is closed");
 }
 
 /// A directory with a trace in it.
 pub fn trace_in_dir() -> (tempfile::TempDir, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("a.pmtrace");
     write_trace(&path);
     (dir, path)
@@ -44,10 +44,10 @@ pub fn trace_in_dir() -> (tempfile::TempDir, PathBuf) {
 
 /// What the program said on standard error.
 pub fn stderr(assert: &assert_cmd::assert::Assert) -> String {
-    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    String::from_utf8(assert.get_output().stderr.clone()).expect("text")
 }
 
 /// What it showed on standard output.
 pub fn stdout(assert: &assert_cmd::assert::Assert) -> String {
-    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+    String::from_utf8(assert.get_output().stdout.clone()).expect("text")
 }
