@@ -24,7 +24,8 @@ fn main() -> anyhow::Result<()> {
     // SAFETY: a build script has one thread.
     unsafe { std::env::set_var("RUSTC_BOOTSTRAP", "1") };
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../pm-trace-ebpf");
-    let package = Package { name: "pm-trace-ebpf", root_dir: root, no_default_features: false, features: &[] };
+    let package =
+        Package { name: "pm-trace-ebpf", root_dir: root, no_default_features: false, features: &[] };
     aya_build::build_ebpf([package], Toolchain::Custom(&toolchain))
         .with_context(|| format!("building the eBPF programs with {toolchain}; try `cargo xtask setup`"))
 }
@@ -45,8 +46,7 @@ fn toolchain() -> anyhow::Result<String> {
 
 /// Whether the toolchain exists and has the sources of `core` that belong to it.
 fn has_core_sources(name: &str) -> bool {
-    let Ok(output) =
-        Command::new("rustup").args(["run", name, "rustc", "--print", "sysroot"]).output()
+    let Ok(output) = Command::new("rustup").args(["run", name, "rustc", "--print", "sysroot"]).output()
     else {
         return false;
     };

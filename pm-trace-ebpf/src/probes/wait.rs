@@ -75,10 +75,7 @@ pub fn complete_all(ctx: ProbeContext) -> u32 {
         return completed(&ctx, Hook::CompleteAll, completion::ALL);
     };
     if enter(Hook::CompleteAll).is_some() {
-        send::<kind_types::StepEnd>(
-            Hook::CompleteAll,
-            pm::StepEnd { dev, power: power(dev), reserved: 0 },
-        );
+        send::<kind_types::StepEnd>(Hook::CompleteAll, pm::StepEnd { dev, power: power(dev), reserved: 0 });
     }
     0
 }

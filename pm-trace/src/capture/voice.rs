@@ -2,8 +2,10 @@
 //!
 //! Every output has its own expendable thread: a console or a log that blocks takes only its thread with it.
 
+use crate::tty::Line;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -62,6 +64,17 @@ impl Output {
     }
 }
 
+/// Standard output; a terminal is opened anew, so that being non-blocking is no business of the shell's.
+fn terminal() -> Box<dyn Write + Send> {
+    let stdout = std::io::stdout();
+    if stdout.is_terminal()
+        && let Ok(line) = Line::open(Path::new("/proc/self/fd/1"))
+    {
+        return Box::new(line);
+    }
+    Box::new(stdout)
+}
+
 /// The kernel's log, to be opened before anything is frozen.
 pub fn kernel_log() -> Option<File> {
     let file = OpenOptions::new().write(true).open("/dev/kmsg");
@@ -74,7 +87,7 @@ impl Voice {
     /// # Errors
     /// No thread can be started.
     pub fn start(kernel_log: Option<File>) -> std::io::Result<Self> {
-        let terminal = Some(Output::start("terminal", std::io::stdout())?);
+        let terminal = Some(Output::start("terminal", terminal())?);
         let kernel_log = kernel_log.map(|file| Output::start("kernel-log", file)).transpose()?;
         Ok(Self { terminal, kernel_log })
     }

@@ -1,5 +1,8 @@
 //! Where blocks go.
 
+use crate::tty::Line;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::isatty;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
@@ -81,29 +84,19 @@ impl<W: Write + Send> Sink for StreamSink<W> {
     }
 }
 
-/// Opens the second destination: a file, which is created or emptied, or a device. A terminal line is made
-/// transparent for bytes (raw, no modem control); its speed is left as it is.
+/// Opens the second destination: a file, which is created or emptied, a terminal line, or another device.
 pub(super) fn open_tee(path: &Path) -> io::Result<Box<dyn Sink>> {
-    use nix::fcntl::{FcntlArg, OFlag, fcntl};
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     // Not to wait for a carrier on a serial line, nor to get it as controlling terminal.
     options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).bits());
     let file = options.open(path)?;
-    if nix::unistd::isatty(&file).unwrap_or(false) {
-        make_raw(&file)?;
+    if isatty(&file).unwrap_or(false) {
+        let line = Line::open(path)?;
+        line.make_raw()?;
+        return Ok(Box::new(StreamSink::new(line)));
     }
     let flags = OFlag::from_bits_truncate(fcntl(file.as_fd(), FcntlArg::F_GETFL)?);
     fcntl(file.as_fd(), FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
     Ok(Box::new(StreamSink::new(file)))
-}
-
-fn make_raw(tty: &File) -> io::Result<()> {
-    use nix::sys::termios::{ControlFlags, SetArg, cfmakeraw, tcgetattr, tcsetattr};
-    let mut settings = tcgetattr(tty)?;
-    cfmakeraw(&mut settings);
-    settings.control_flags |= ControlFlags::CLOCAL;
-    settings.control_flags -= ControlFlags::CRTSCTS;
-    tcsetattr(tty, SetArg::TCSANOW, &settings)?;
-    Ok(())
 }
