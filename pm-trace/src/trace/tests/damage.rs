@@ -239,6 +239,8 @@ fn the_format_is_as_documented() {
     // [5, 1, [7, b"rtcwake"], [10, ["dpm_resume", 16, true]]]
     let expected = b"\x84\x05\x01\x82\x07\x47rtcwake\x82\x0a\x83\x6adpm_resume\x10\xf5";
     assert_eq!(encoded, expected);
+    // [1, []]
+    assert_eq!(minicbor::to_vec(Mode::Live).unwrap(), b"\x82\x01\x80");
     let bytes = trace_of(&[event], 1);
     assert_eq!(bytes[..12], *b"\x89PMT\r\n\x1a\n\x01\0\0\0");
     let at = blocks(&bytes)[1];
