@@ -184,7 +184,10 @@ fn start_log(verbose: u8) {
         _ => log::LevelFilter::Debug,
     };
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(level).format(|out, record| {
+    // What the libraries say of their own inside is of no use here. The programs' own diagnostics come from
+    // `pm_trace_ebpf`, which the name covers too.
+    builder.filter_level(log::LevelFilter::Warn).filter_module("pm_trace", level);
+    builder.format(|out, record| {
         let message = record.args().to_string();
         writeln!(out, "{}: {}", record.level().as_str().to_lowercase(), crate::text::line(&message))
     });

@@ -17,8 +17,9 @@ use super::ids::{ObjectIds, SymbolIds, Symbolise};
 use crate::event::{AtaOp, Body, Comm, CommandStage, Event, Frame, ObjId, ScsiOp, Stack, SymId, TaskRef};
 use pm_trace_common::header::{Header, Kind, Record};
 use pm_trace_common::hook::Hook;
+use pm_trace_common::lock::{Owner, flags as lock_flags};
 use pm_trace_common::member::{KernelFacts, MISSING, Member};
-use pm_trace_common::{lock::Owner, scsi::ScsiHost, task};
+use pm_trace_common::{scsi::ScsiHost, task};
 
 /// Why a record could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,8 +85,16 @@ fn comm(bytes: [u8; pm_trace_common::COMM_LEN]) -> Comm {
     Comm(comm)
 }
 
-fn owner(owner: &Owner) -> Option<TaskRef> {
-    (owner.tid != 0).then(|| TaskRef { tid: owner.tid, comm: comm(owner.comm) })
+/// Bit of an rwsem's owner word that says readers hold it; the task named then is only the last of them that
+/// took it, and may be gone (`RWSEM_READER_OWNED`, kernel/locking/rwsem.c).
+const READER_OWNED: u32 = 1 << 0;
+
+fn owner(owner: &Owner, flags: u32) -> Option<TaskRef> {
+    let rwsem = flags & lock_flags::MUTEX == 0 && flags & (lock_flags::READ | lock_flags::WRITE) != 0;
+    if owner.tid == 0 || (rwsem && owner.bits & READER_OWNED != 0) {
+        return None;
+    }
+    Some(TaskRef { tid: owner.tid, comm: comm(owner.comm) })
 }
 
 impl Decoder {
@@ -227,7 +236,7 @@ impl Decoder {
                     state: p.state,
                     since: (p.since != 0).then_some(p.since),
                     lock: self.object(p.lock),
-                    owner: owner(&p.owner),
+                    owner: owner(&p.owner, p.lock_flags),
                     stack: self.stack(&p.stack, at, out),
                 })
             }

@@ -37,7 +37,7 @@ impl Decoder {
         Ok(Body::LockWait {
             lock: self.needed(kind, p.lock)?,
             lock_kind: lock_kind(p.flags),
-            owner: owner(&p.owner),
+            owner: owner(&p.owner, p.flags),
             stack: self.stack(&p.stack, at, out),
         })
     }

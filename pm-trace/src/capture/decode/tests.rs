@@ -99,6 +99,23 @@ fn names_end_at_their_terminator() {
     assert_eq!(out[0].task.comm, Comm::new("sh"));
 }
 
+/// The task that an rwsem held by readers names may have let go long ago.
+#[test]
+fn a_reader_is_no_owner() {
+    let mut decoder = decoder();
+    let mut out = Vec::new();
+    let stack = pm_trace_common::Stack { len: 0, frames: [0; pm_trace_common::STACK_DEPTH] };
+    for (bits, owned) in [(1, false), (0, true)] {
+        let owner = lock::Owner { tid: 46, bits, comm: [0; 16] };
+        let wait = lock::LockWait { lock: 8, flags: lock::flags::WRITE, reserved: 0, owner, stack };
+        decoder.decode(&bytes(Kind::LockWait, wait), &mut out).unwrap();
+        let Some(Body::LockWait { owner, lock_kind, .. }) = out.pop().map(|event| event.body) else {
+            panic!()
+        };
+        assert_eq!((owner.is_some(), lock_kind), (owned, LockKind::RwsemWrite));
+    }
+}
+
 #[test]
 fn what_means_nothing_is_an_error() {
     let mut decoder = decoder();
