@@ -10,9 +10,51 @@ lab_fact() {
 	lab_mark fact "$@"
 }
 
+# Runs a command under a name and tells its exit code and what it said, for [[expect.command]].
+lab_try() {
+	lab_name=$1
+	shift
+	"$@" >/run/lab.said 2>&1 </dev/null
+	lab_said "$lab_name" $? /run/lab.said
+}
+
+# Tells that the command $1 ended with the code $2 and said what is in the file $3.
+lab_said() {
+	fold -w 800 "$3" | while IFS= read -r line; do
+		lab_mark said "$1" "$line"
+	done
+	lab_fact "exit.$1" "$2"
+}
+
+# Waits until the file $2 contains the text $1, at most $3 seconds.
+lab_wait_for() {
+	lab_tries=$(($3 * 10))
+	until grep -q "$1" "$2" 2>/dev/null; do
+		lab_tries=$((lab_tries - 1))
+		[ "$lab_tries" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
 # Suspends to RAM without pm-trace; the real-time clock wakes the machine after $1 seconds.
 lab_suspend_to_ram() {
 	echo 0 >/sys/class/rtc/rtc0/wakealarm
 	echo "+$1" >/sys/class/rtc/rtc0/wakealarm
 	echo mem >/sys/power/state
+	lab_code=$?
+	# Woken by something else, the alarm would be left.
+	echo 0 >/sys/class/rtc/rtc0/wakealarm
+	return $lab_code
+}
+
+# Tells in which state the machine is left.
+lab_state() {
+	lab_fact tainted "$(cat /proc/sys/kernel/tainted)"
+	lab_fact wakealarm "$(cat /sys/class/rtc/rtc0/wakealarm)"
+	lab_fact pm_test "$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/pm_test)"
+	frozen=
+	for task in /proc/[0-9]*; do
+		grep -q refrigerator "$task/stack" 2>/dev/null && frozen="$frozen ${task#/proc/}"
+	done
+	lab_fact frozen $frozen
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     section("loading every eBPF program into this machine's kernel");
     tally.add(verify()?);
     if !args.no_lab {
-        let results = lab::run_scenarios(&lab::RunArgs::once("all", "all", false))?;
+        let results = lab::run_scenarios(&lab::RunArgs::once("test", "all", false))?;
         for result in &results {
             tally.add(Tally::one(result.passed()));
         }

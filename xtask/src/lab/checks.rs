@@ -1,13 +1,23 @@
 //! Whether what was seen is what was expected.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
+use super::counters::Hooks;
 use super::observe::Observed;
-use super::scenario::{Ending, Expect, FindingRule, Severity, ValueRule};
+use super::scenario::{CommandRule, Ending, Expect, FindingRule, HookRule, Severity, ValueRule};
 
 /// Taint flags of a kernel that loaded the lab's own modules: out of tree (O), unsigned (E).
 const TAINT_OF_MODULES: u64 = 1 << 12 | 1 << 13;
+
+/// Columns of the terminals that a text report must fit.
+const COLUMNS: usize = 100;
+
+/// What a guest that got as far as the end of its script tells of itself, and how it must be then: no alarm is set, no
+/// test level chosen, no process frozen.
+const LEFT: &[(&str, &str)] = &[("wakealarm", ""), ("pm_test", "none"), ("frozen", "")];
 
 /// One expectation and what came of it.
 #[derive(Clone, Debug, Serialize)]
@@ -28,6 +38,8 @@ pub(crate) struct Report {
     pub(crate) trace: String,
     /// The report for people, and the one for programs; or why there is none.
     pub(crate) content: Result<(String, Value), String>,
+    /// What each cycle's hooks counted, or why it cannot be read.
+    pub(crate) cycles: Result<Vec<Hooks>, String>,
 }
 
 /// Compares a run with what its scenario expects of it.
@@ -44,6 +56,8 @@ pub(crate) fn evaluate(
         checks.push(equal("exit code of the guest's script", &exit.to_string(), &seen));
     }
     checks.extend(console(expect, seen));
+    checks.extend(left(seen));
+    checks.extend(expect.command.iter().flat_map(|rule| command(rule, seen)));
     if tracer {
         checks.extend(timing(expect, seen));
         checks.extend(traces(expect, reports));
@@ -92,6 +106,27 @@ fn console(expect: &Expect, seen: &Observed) -> Vec<Check> {
     checks
 }
 
+/// Whether the script left the machine as it found it.
+fn left(seen: &Observed) -> Vec<Check> {
+    let told = LEFT.iter().filter_map(|(name, good)| Some((name, good, seen.facts.get(*name)?)));
+    let name = |what: &str| format!("left behind: {what}");
+    told.map(|(what, good, fact)| equal(&name(what), &format!("{good:?}"), &format!("{fact:?}"))).collect()
+}
+
+fn command(rule: &CommandRule, seen: &Observed) -> Vec<Check> {
+    let name = &rule.name;
+    let exit = seen.facts.get(&format!("exit.{name}")).map_or("it was not run", String::as_str);
+    let mut checks = vec![equal(&format!("exit code of {name}"), &rule.exit.to_string(), exit)];
+    let said = seen.said.get(name).map(|said| said.split_whitespace().collect::<Vec<_>>().join(" "));
+    let said = said.unwrap_or_default();
+    for text in &rule.says {
+        let ok = said.contains(text);
+        let seen = if ok { "said" } else { &said };
+        checks.push(check(format!("{name} says {text:?}"), "said", seen, ok));
+    }
+    checks
+}
+
 fn timing(expect: &Expect, seen: &Observed) -> Vec<Check> {
     let within = |name: &str, limit: Option<f64>, value: Option<f64>| {
         let limit = limit?;
@@ -118,8 +153,9 @@ fn traces(expect: &Expect, reports: &[Report]) -> Vec<Check> {
         match &report.content {
             Ok((text, json)) => {
                 checks.push(check(name, "a report", "a report", true));
+                checks.push(width(&report.trace, text));
                 texts.push_str(text);
-                documents.push(json);
+                documents.push((report.trace.as_str(), json));
             }
             Err(error) => checks.push(check(name, "a report", error, false)),
         }
@@ -133,11 +169,64 @@ fn traces(expect: &Expect, reports: &[Report]) -> Vec<Check> {
             ok,
         ));
     }
+    if let Some(rule) = &expect.hooks {
+        checks.extend(reports.iter().flat_map(|report| hooks(rule, report)));
+    }
     let findings: Vec<&Value> =
-        documents.iter().filter_map(|json| json.get("findings")?.as_array()).flatten().collect();
+        documents.iter().filter_map(|(_, json)| json.get("findings")?.as_array()).flatten().collect();
     checks.extend(expect.max_severity.map(|limit| severity(limit, &findings)));
     checks.extend(expect.finding.iter().map(|rule| finding(rule, &findings)));
     checks.extend(expect.value.iter().map(|rule| value(rule, &documents)));
+    checks
+}
+
+fn width(trace: &str, text: &str) -> Check {
+    let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    let name = format!("the report of {trace} fits a terminal");
+    check(name, format!("{COLUMNS} columns at most"), widest.to_string(), widest <= COLUMNS)
+}
+
+fn hooks(rule: &HookRule, report: &Report) -> Vec<Check> {
+    let trace = &report.trace;
+    let probes = report.content.as_ref().ok().and_then(|(_, json)| json.get("probes")?.as_array());
+    let Some(probes) = probes else { return Vec::new() };
+    let name = |probe: &Value| probe.get("hook").and_then(Value::as_str).unwrap_or("?").to_owned();
+    let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let placed = |probe: &&Value| probe.get("place").is_some_and(Value::is_string);
+    let (placed, skipped): (Vec<&Value>, Vec<&Value>) = probes.iter().partition(placed);
+    let skipped: Vec<String> = skipped.into_iter().map(name).collect();
+    let mut checks =
+        vec![check(format!("{trace}: hooks without a place"), "none", list(&skipped), skipped.is_empty())];
+    let cycles = match &report.cycles {
+        Ok(cycles) => cycles,
+        Err(error) => {
+            checks.push(check(format!("{trace}: counters of the hooks"), "readable", error, false));
+            return checks;
+        }
+    };
+    for (index, hooks) in cycles.iter().enumerate() {
+        let sum = |of: fn(&super::counters::Counts) -> u64| hooks.values().map(of).sum::<u64>();
+        let (sent, received) = (sum(|counts| counts.sent), sum(|counts| counts.received));
+        let (lost, errors) = (sum(|counts| counts.lost), sum(|counts| counts.errors));
+        let each = hooks.values().all(|counts| counts.sent == counts.received);
+        checks.push(check(
+            format!("{trace}: every record of cycle {} arrived", index + 1),
+            "as many received as sent, hook by hook; none lost",
+            format!("{received} of {sent} received, {lost} lost, {errors} failed"),
+            each && sent > 0 && lost == 0 && errors == 0,
+        ));
+    }
+    let last = cycles.last();
+    let fired = |hook: &String| last.and_then(|hooks| hooks.get(hook)).is_some_and(|counts| counts.hits > 0);
+    let quiet: Vec<String> = placed.into_iter().map(name).filter(|hook| !fired(hook)).collect();
+    let (excused, quiet): (Vec<String>, Vec<String>) =
+        quiet.into_iter().partition(|hook| rule.silent.contains_key(hook));
+    checks.push(check(
+        format!("{trace}: hooks that do not fire in the last of {} cycles", cycles.len()),
+        "none but those that need not",
+        format!("{} (and need not: {})", list(&quiet), list(&excused)),
+        quiet.is_empty() && last.is_some(),
+    ));
     checks
 }
 
@@ -175,18 +264,28 @@ fn finding(rule: &FindingRule, findings: &[&Value]) -> Check {
 
 fn matches(rule: &FindingRule, finding: &Value) -> bool {
     let text = finding.to_string();
-    rule.members.iter().all(|(name, wanted)| match finding.get(name) {
+    let chain = finding.get("chain").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    contain(&rule.members, finding)
+        && (rule.link.is_empty() || chain.iter().any(|link| contain(&rule.link, link)))
+        && rule.contains.iter().all(|wanted| text.contains(wanted))
+}
+
+/// Whether each of these members of an object contains its text.
+fn contain(members: &BTreeMap<String, String>, object: &Value) -> bool {
+    members.iter().all(|(name, wanted)| match object.get(name) {
         Some(Value::String(text)) => text.contains(wanted),
         Some(value) => value.to_string().contains(wanted),
         None => false,
-    }) && rule.contains.iter().all(|wanted| text.contains(wanted))
+    })
 }
 
-fn value(rule: &ValueRule, documents: &[&Value]) -> Check {
+fn value(rule: &ValueRule, documents: &[(&str, &Value)]) -> Check {
     let path: Vec<&str> = rule.pointer.split('/').skip(1).collect();
     let mut found = Vec::new();
-    for document in documents {
-        collect(document, &path, &mut found);
+    for (trace, document) in documents {
+        if rule.trace.as_ref().is_none_or(|wanted| wanted == trace) {
+            collect(document, &path, &mut found);
+        }
     }
     let equal = |value: &&Value| rule.equals.as_ref().is_none_or(|wanted| wanted == *value);
     let enough = |value: &&Value| {

@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use super::super::counters::Counts;
 use super::*;
 
 fn expect(toml: &str) -> Expect {
@@ -7,13 +8,14 @@ fn expect(toml: &str) -> Expect {
 }
 
 fn report(json: Value) -> Report {
-    Report { trace: "trace.pmtrace".into(), content: Ok(("LOCKUP  resume stuck".into(), json)) }
+    let content = Ok(("LOCKUP  resume stuck".into(), json));
+    Report { trace: "trace.pmtrace".into(), content, cycles: Ok(Vec::new()) }
 }
 
 fn deadlock() -> Value {
     json!({ "findings": [{
         "kind": "deadlock", "severity": "error", "confidence": "proved", "title": "resume of 1:0:0:0",
-        "devices": ["1:0:0:0"], "chain": ["scsi_rescan_device"],
+        "devices": ["1:0:0:0"], "chain": [{ "relation": "held_by", "notes": ["in scsi_rescan_device"], "closes": true }],
     }], "loss": { "total": 0 }, "probes": [{ "hits": 3 }, { "hits": 0 }] })
 }
 
@@ -104,9 +106,69 @@ fn complaints_and_taints_fail() {
 #[test]
 fn an_unreadable_trace_fails_and_a_control_needs_none() {
     let expect = expect("ending = 'stuck'");
-    let unreadable = Report { trace: "trace.pmtrace".into(), content: Err("cut off".into()) };
+    let unreadable =
+        Report { trace: "trace.pmtrace".into(), content: Err("cut off".into()), cycles: Ok(vec![]) };
     let checks = evaluate(&expect, true, Ending::Stuck, &Observed::default(), &[unreadable]);
     assert_eq!(failed(&checks), ["trace.pmtrace can be read"]);
     let checks = evaluate(&expect, false, Ending::Stuck, &Observed::default(), &[]);
     assert!(failed(&checks).is_empty());
+}
+
+#[test]
+fn links_of_a_chain_are_looked_at_one_by_one() {
+    let count = |link: &str| {
+        let toml = format!("ending = 'stuck'\nfinding = [{{ name = 'link', link = {{ {link} }} }}]");
+        failed(&run(&toml, Ending::Stuck, &Observed::default(), deadlock())).len()
+    };
+    assert_eq!(count("relation = 'held_by', notes = 'scsi_rescan_device', closes = 'true'"), 0);
+    assert_eq!(count("relation = 'queued_by', notes = 'scsi_rescan_device'"), 1);
+    assert_eq!(count("stack = 'scsi_rescan_device'"), 1);
+}
+
+#[test]
+fn commands_are_judged_by_exit_code_and_words() {
+    let toml =
+        "ending = 'resumed'\ncommand = [{ name = 'no-root', exit = 1, says = ['needs root', 'try sudo'] }]";
+    let mut seen = Observed::default();
+    assert_eq!(failed(&run(toml, Ending::Resumed, &seen, deadlock())).len(), 3);
+    seen.facts.insert("exit.no-root".into(), "1".into());
+    seen.said.insert("no-root".into(), "error: it needs\n  root; try sudo\n".into());
+    assert_eq!(failed(&run(toml, Ending::Resumed, &seen, deadlock())), [""; 0]);
+}
+
+#[test]
+fn what_is_left_behind_fails() {
+    let mut seen = Observed::default();
+    for (name, value, failures) in [("wakealarm", "", 0), ("pm_test", "none", 0), ("frozen", "sh[7]", 1)] {
+        seen.facts.insert(name.into(), value.into());
+        let checks = run("ending = 'resumed'", Ending::Resumed, &seen, deadlock());
+        assert_eq!(failed(&checks).len(), failures, "{name}");
+    }
+}
+
+#[test]
+fn every_hook_must_fire_and_every_record_arrive() {
+    let counts = |hits, received| Counts { hits, sent: hits, received, ..Counts::default() };
+    let cycle =
+        |rows: &[(&str, Counts)]| rows.iter().map(|(hook, counts)| ((*hook).to_owned(), *counts)).collect();
+    let probes = json!({ "findings": [], "probes": [
+        { "hook": "phase", "place": "tracepoint suspend_resume" }, { "hook": "timeout", "place": "tracepoint timeout" },
+        { "hook": "rescan", "place": null },
+    ] });
+    let rule: HookRule = toml::from_str("silent = { timeout = 'nothing times out' }").unwrap();
+    let with = |cycles| hooks(&rule, &Report { cycles: Ok(cycles), ..report(probes.clone()) });
+    let checks = with(vec![cycle(&[("phase", counts(3, 2))]), cycle(&[("phase", counts(3, 3))])]);
+    assert_eq!(
+        failed(&checks),
+        ["trace.pmtrace: hooks without a place", "trace.pmtrace: every record of cycle 1 arrived"]
+    );
+    let checks = with(vec![cycle(&[("phase", counts(0, 0)), ("timeout", counts(1, 1))])]);
+    assert_eq!(checks.last().unwrap().seen, "phase (and need not: none)");
+    assert!(!with(vec![]).last().unwrap().ok);
+}
+
+#[test]
+fn a_report_must_fit_a_terminal() {
+    assert!(width("trace", "short\nlines\n").ok);
+    assert!(!width("trace", &"x".repeat(101)).ok);
 }

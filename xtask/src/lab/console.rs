@@ -22,7 +22,12 @@ const TROUBLE: &[&str] = &[
     "soft lockup",
     "self-detected stall",
     "detected stalls on CPUs",
+    "Call Trace:",
+    "blocked for more than",
 ];
+
+/// What no program of the lab's guests says: a panic of Rust's.
+const PANIC: &str = "' panicked at ";
 
 /// Something that a console line tells the lab.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +36,8 @@ pub(crate) enum Marker {
     Stage(String),
     /// The guest reports a value.
     Fact(String, String),
+    /// A command of the guest's script, by its name in it, said a line.
+    Said(String, String),
     /// The guest's script ended with this exit code.
     Result(i32),
     /// The kernel enters suspend-to-idle, from which the lab must wake it.
@@ -41,12 +48,15 @@ pub(crate) enum Marker {
     Armed(f64),
     /// pm-trace printed a verdict, so many seconds after the cycle had closed.
     Verdict(f64),
-    /// The kernel complains.
+    /// The kernel complains, or a program panicked.
     Trouble(String),
 }
 
 /// What `line` tells, if anything.
 pub(crate) fn parse(line: &str) -> Option<Marker> {
+    if line.contains(PANIC) {
+        return Some(Marker::Trouble(line.trim().to_owned()));
+    }
     if let Some((_, text)) = line.split_once(PREFIX) {
         return parse_own(text);
     }
@@ -74,6 +84,7 @@ fn parse_own(text: &str) -> Option<Marker> {
     match (words.next()?, words.next()?, words.next()) {
         ("stage", name, None) => Some(Marker::Stage(name.to_owned())),
         ("fact", name, value) => Some(Marker::Fact(name.to_owned(), value.unwrap_or_default().to_owned())),
+        ("said", name, line) => Some(Marker::Said(name.to_owned(), line.unwrap_or_default().to_owned())),
         ("result", code, None) => code.strip_prefix("exit=")?.parse().ok().map(Marker::Result),
         _ => None,
     }
@@ -141,6 +152,11 @@ mod tests {
             ("half a line[    4.1] @lab result exit=3", Some(Marker::Result(3))),
             ("@lab fact tainted 12288", Some(Marker::Fact("tainted".into(), "12288".into()))),
             ("@lab fact empty", Some(Marker::Fact("empty".into(), String::new()))),
+            (
+                "@lab said no-root error: it needs root",
+                Some(Marker::Said("no-root".into(), "error: it needs root".into())),
+            ),
+            ("@lab said no-root", Some(Marker::Said("no-root".into(), String::new()))),
             ("@lab result exit=x", None),
             ("@lab", None),
             ("pm-trace: armed in 0.412 s", Some(Marker::Armed(0.412))),
@@ -162,6 +178,8 @@ mod tests {
         let line = "[ 1.0] WARNING: CPU: 1 PID: 1 at kernel/power/process.c:230 thaw_processes+0x1/0x2";
         assert_eq!(parse(line), Some(Marker::Trouble(line.into())));
         assert_eq!(parse("[ 1.0] sd 0:0:0:0: [sda] Synchronizing SCSI cache"), None);
+        let line = "@lab said probes thread 'main' panicked at src/main.rs:1:1:";
+        assert_eq!(parse(line), Some(Marker::Trouble(line.into())));
     }
 
     #[test]

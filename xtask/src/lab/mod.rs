@@ -13,6 +13,7 @@ use crate::{Verdict, build, paths, setup};
 
 mod checks;
 mod console;
+mod counters;
 mod cpio;
 mod initramfs;
 mod kernels;
@@ -30,7 +31,7 @@ mod vmlinux;
 pub(crate) use kernels::candidate;
 pub(crate) use result::RunResult;
 use run::Setting;
-use scenario::Scenario;
+use scenario::{Scenario, TestedOn};
 use tree::Tree;
 
 /// `cargo xtask lab ...`
@@ -47,7 +48,7 @@ pub(crate) enum Command {
 /// What to run, and how.
 #[derive(Args)]
 pub(crate) struct RunArgs {
-    /// A scenario, or `all`.
+    /// A scenario, `all`, or `test`: what `cargo xtask test` runs.
     pub(crate) scenario: String,
     /// A kernel of lab/kernels.toml, or `all`.
     #[arg(long, default_value = "all")]
@@ -108,27 +109,34 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
         }
         None => tracer(&scenarios)?,
     };
-    let total = scenarios.len() * trees.len() * args.repeat;
+    let runs: Vec<(&Tree, &Scenario)> = trees
+        .iter()
+        .enumerate()
+        .flat_map(|(index, tree)| scenarios.iter().map(move |scenario| (index, tree, scenario)))
+        .filter(|(index, _, scenario)| {
+            args.scenario != scenario::TEST || *index == 0 || scenario.tested_on == TestedOn::All
+        })
+        .map(|(_, tree, scenario)| (tree, scenario))
+        .collect();
+    let total = runs.len() * args.repeat;
     section(&format!("{total} lab runs"));
     let mut results = Vec::with_capacity(total);
-    for tree in &trees {
-        for scenario in &scenarios {
-            for round in 1..=args.repeat {
-                eprintln!("==> {}/{total}: {} on {}", results.len() + 1, scenario.name, tree.release());
-                let round = (args.repeat > 1).then_some(round);
-                let setting = Setting {
-                    tree,
-                    tracer: tracer.as_deref(),
-                    out: result_dir(tree, scenario, round),
-                    echo: args.verbose,
-                    keep: args.keep,
-                };
-                let result = setting
-                    .run(scenario)
-                    .with_context(|| format!("cannot run {} on {}", scenario.name, tree.release()))?;
-                eprintln!("    {}", result.summary());
-                results.push(result);
-            }
+    for (tree, scenario) in runs {
+        for round in 1..=args.repeat {
+            eprintln!("==> {}/{total}: {} on {}", results.len() + 1, scenario.name, tree.release());
+            let round = (args.repeat > 1).then_some(round);
+            let setting = Setting {
+                tree,
+                tracer: tracer.as_deref(),
+                out: result_dir(tree, scenario, round),
+                echo: args.verbose,
+                keep: args.keep,
+            };
+            let result = setting
+                .run(scenario)
+                .with_context(|| format!("cannot run {} on {}", scenario.name, tree.release()))?;
+            eprintln!("    {}", result.summary());
+            results.push(result);
         }
     }
     println!("\n{}", result::table(&results));
@@ -180,7 +188,8 @@ pub(crate) fn prepare() -> Result<()> {
 }
 
 fn shell(args: &ShellArgs) -> Result<()> {
-    ensure!(args.scenario != "all" && args.kernel != "all", "a shell needs one scenario and one kernel");
+    let several = [scenario::ALL, scenario::TEST].contains(&args.scenario.as_str());
+    ensure!(!several && args.kernel != "all", "a shell needs one scenario and one kernel");
     setup::ensure(&[setup::Group::Build, setup::Group::Lab])?;
     let scenarios = scenario::select(&args.scenario)?;
     let tracer = tracer(&scenarios)?;
@@ -194,7 +203,7 @@ fn shell(args: &ShellArgs) -> Result<()> {
 
 fn list() -> Result<()> {
     println!("scenarios:");
-    for scenario in scenario::select("all")? {
+    for scenario in scenario::select(scenario::ALL)? {
         println!("  {:<22} {}", scenario.name, scenario.summary);
     }
     println!("kernels:");

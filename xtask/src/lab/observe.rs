@@ -25,6 +25,10 @@ pub(crate) struct Observed {
     pub(crate) idle_since: Option<Duration>,
     /// Values that the guest reported.
     pub(crate) facts: BTreeMap<String, String>,
+    /// What the commands of the script said, by their names in it.
+    pub(crate) said: BTreeMap<String, String>,
+    /// The kernel has been asked for the stacks of blocked tasks: they are no complaints.
+    pub(crate) asked: bool,
     /// The kernel's complaints.
     pub(crate) trouble: Vec<String>,
     /// All lines.
@@ -46,8 +50,13 @@ impl Observed {
             Some(Marker::Verdict(seconds)) => self.verdict(line.at, seconds),
             Some(Marker::EntersIdle) => self.idle_since = Some(line.at),
             Some(Marker::Resumed) => self.idle_since = None,
-            Some(Marker::Trouble(text)) => self.trouble.push(text),
-            Some(Marker::Stage(_)) | None => {}
+            Some(Marker::Said(name, line)) => {
+                let said = self.said.entry(name).or_default();
+                said.push_str(&line);
+                said.push('\n');
+            }
+            Some(Marker::Trouble(text)) if !self.asked => self.trouble.push(text),
+            Some(Marker::Trouble(_) | Marker::Stage(_)) | None => {}
         }
     }
 
@@ -80,14 +89,17 @@ mod tests {
             "pm-trace: armed in 0.5 s",
             "PM: suspend entry (s2idle)",
             "PM: suspend exit",
+            "[ 3] @lab said help Usage:",
+            "[ 3] @lab said help pm-trace COMMAND",
             "[ 3] @lab fact tainted 0",
             "[ 4] @lab result exit=3",
         ]);
         assert_eq!(seen.ready_at, Some(Duration::from_secs(1)));
         assert_eq!(seen.armed_s, Some(0.5));
         assert_eq!(seen.idle_since, None);
+        assert_eq!(seen.said["help"], "Usage:\npm-trace COMMAND\n");
         assert_eq!(seen.facts["tainted"], "0");
-        assert_eq!(seen.result, Some((Duration::from_secs(6), 3)));
+        assert_eq!(seen.result, Some((Duration::from_secs(8), 3)));
     }
 
     #[test]

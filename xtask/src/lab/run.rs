@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::checks::{self, Report};
+use super::counters;
 use super::initramfs::Contents;
 use super::modules;
 use super::observe::Observed;
@@ -163,7 +164,10 @@ impl Setting<'_> {
                 fs::write(self.out.join(format!("{stem}.txt")), text)?;
                 fs::write(self.out.join(format!("{stem}.json")), serde_json::to_string_pretty(json)?)?;
             }
-            reports.push(Report { trace: name, content });
+            let cycles = fs::read(&file).map_err(anyhow::Error::from);
+            let cycles = cycles.and_then(|bytes| counters::cycles(&bytes));
+            let cycles = cycles.map_err(|error| format!("{error:#}"));
+            reports.push(Report { trace: name, content, cycles });
         }
         Ok(reports)
     }
@@ -221,6 +225,7 @@ fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<
         return Ok(Ending::Resumed);
     }
     // The kernel's own word on what is blocked, independent of pm-trace.
+    seen.asked = true;
     guest.sysrq(b'w')?;
     wait(guest, seen, SYSRQ, |_| false)?;
     Ok(Ending::Stuck)

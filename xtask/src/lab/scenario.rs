@@ -26,6 +26,9 @@ pub(crate) struct Scenario {
     pub(crate) tracer: bool,
     /// A SCSI device whose resume is held back.
     pub(crate) supplier: Option<Supplier>,
+    /// On which kernels `cargo xtask test` runs it.
+    #[serde(default)]
+    pub(crate) tested_on: TestedOn,
     /// Added to the kernel's command line.
     #[serde(default)]
     pub(crate) cmdline: Vec<String>,
@@ -36,6 +39,19 @@ pub(crate) struct Scenario {
     pub(crate) limits: Limits,
     /// What must come of it.
     pub(crate) expect: Expect,
+}
+
+/// On which kernels `cargo xtask test` runs a scenario.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TestedOn {
+    /// On all of the list.
+    #[default]
+    All,
+    /// On the first of the list: what it shows does not depend on the kernel.
+    First,
+    /// On none: it is there to look into the lab itself.
+    None,
 }
 
 /// Parameters of the slow supplier module.
@@ -113,6 +129,11 @@ pub(crate) struct Expect {
     /// `name = value` that the guest reports with `lab_fact`.
     #[serde(default)]
     pub(crate) facts: BTreeMap<String, String>,
+    /// What each cycle's hooks must have counted.
+    pub(crate) hooks: Option<HookRule>,
+    /// What the commands of the script must have come to.
+    #[serde(default)]
+    pub(crate) command: Vec<CommandRule>,
     /// The highest severity that a finding may have.
     pub(crate) max_severity: Option<Severity>,
     /// Findings that the JSON report must or must not contain.
@@ -135,6 +156,31 @@ pub(crate) enum Severity {
     Error,
 }
 
+/// Looks at the counters of every hook in every cycle.
+///
+/// Every hook must have found a place, every record must have arrived, and every hook must have fired in
+/// the last cycle.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HookRule {
+    /// Hooks that need not fire, and why.
+    #[serde(default)]
+    pub(crate) silent: BTreeMap<String, String>,
+}
+
+/// Looks at a command that the script ran with `lab_try`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommandRule {
+    /// Its name in the script.
+    pub(crate) name: String,
+    /// Its exit code.
+    pub(crate) exit: i32,
+    /// Texts that its output must contain; line breaks count as spaces.
+    #[serde(default)]
+    pub(crate) says: Vec<String>,
+}
+
 /// Counts the findings that look like this.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,6 +190,9 @@ pub(crate) struct FindingRule {
     /// Members of a finding and a text that each must contain, as JSON.
     #[serde(rename = "where", default)]
     pub(crate) members: BTreeMap<String, String>,
+    /// Members of a link of its chain and a text that each must contain, as JSON.
+    #[serde(default)]
+    pub(crate) link: BTreeMap<String, String>,
     /// Texts that must stand anywhere in the finding.
     #[serde(default)]
     pub(crate) contains: Vec<String>,
@@ -160,6 +209,8 @@ pub(crate) struct FindingRule {
 pub(crate) struct ValueRule {
     /// What the rule checks, for people.
     pub(crate) name: String,
+    /// Look at this trace only.
+    pub(crate) trace: Option<String>,
     /// JSON pointer, such as `/loss/total` or `/probes/*/hits`.
     pub(crate) pointer: String,
     /// Every value found must equal this.
@@ -167,6 +218,12 @@ pub(crate) struct ValueRule {
     /// Every number found must be at least this; arrays count their elements.
     pub(crate) at_least: Option<f64>,
 }
+
+/// Stands for all scenarios.
+pub(crate) const ALL: &str = "all";
+
+/// Stands for what `cargo xtask test` runs.
+pub(crate) const TEST: &str = "test";
 
 fn yes() -> bool {
     true
@@ -176,14 +233,18 @@ fn one() -> usize {
     1
 }
 
-/// The scenarios that `selection` names: one, or `all`.
+/// The scenarios that `selection` names: one, `all`, or `test` for those that `cargo xtask test` runs.
 pub(crate) fn select(selection: &str) -> Result<Vec<Scenario>> {
     let mut scenarios = read_all(&paths::lab().join("scenarios"))?;
     let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
-    scenarios.retain(|scenario| selection == "all" || selection == scenario.name);
+    scenarios.retain(|scenario| match selection {
+        ALL => true,
+        TEST => scenario.tested_on != TestedOn::None,
+        name => name == scenario.name,
+    });
     ensure!(
         !scenarios.is_empty(),
-        "no scenario is called {selection}: there are {} and all",
+        "no scenario is called {selection}: there are {}, all and test",
         names.join(", ")
     );
     Ok(scenarios)
@@ -210,9 +271,18 @@ mod tests {
     #[test]
     fn all_scenarios_can_be_read() {
         let names: Vec<_> = select("all").unwrap().into_iter().map(|scenario| scenario.name).collect();
+        assert!(!names.iter().any(|name| name == ALL || name == TEST));
         for name in ["healthy", "rescan-deadlock", "rescan-deadlock-disk", "rescan-guarded"] {
             assert!(names.iter().any(|known| known == name), "{name} is missing from {names:?}");
         }
+    }
+
+    #[test]
+    fn what_is_tested_is_part_of_all() {
+        let tested = select(TEST).unwrap();
+        assert!(tested.iter().all(|scenario| scenario.tested_on != TestedOn::None));
+        assert!(tested.iter().any(|scenario| scenario.tested_on == TestedOn::First));
+        assert!(tested.len() < select(ALL).unwrap().len());
     }
 
     #[test]
