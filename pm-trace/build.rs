@@ -9,6 +9,7 @@
 
 use anyhow::{Context as _, bail};
 use aya_build::{Package, Toolchain};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -27,7 +28,29 @@ fn main() -> anyhow::Result<()> {
     let package =
         Package { name: "pm-trace-ebpf", root_dir: root, no_default_features: false, features: &[] };
     aya_build::build_ebpf([package], Toolchain::Custom(&toolchain))
-        .with_context(|| format!("building the eBPF programs with {toolchain}; try `cargo xtask setup`"))
+        .with_context(|| format!("building the eBPF programs with {toolchain}; try `cargo xtask setup`"))?;
+    let out_dir = std::env::var_os("OUT_DIR").context("cargo sets OUT_DIR for build scripts")?;
+    strip(&Path::new(&out_dir).join("pm-trace-ebpf"))
+}
+
+/// Removes debug sections: the kernel's type information was made from them and stays, but the loader would
+/// parse them at every start.
+fn strip(path: &Path) -> anyhow::Result<()> {
+    let data = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let mut builder = object::build::elf::Builder::read(&*data)?;
+    let debug = |name: &[u8]| name.starts_with(b".debug") || name.starts_with(b".rel.debug");
+    for section in &mut builder.sections {
+        section.delete = debug(&section.name);
+    }
+    // LLVM keeps the names of sections together with those of symbols; the writer wants a table for them.
+    let names = builder.sections.add();
+    names.name = b".shstrtab"[..].into();
+    names.sh_type = object::elf::SHT_STRTAB;
+    names.data = object::build::elf::SectionData::SectionString;
+    builder.delete_orphan_relocations();
+    let mut stripped = Vec::new();
+    builder.write(&mut stripped)?;
+    fs::write(path, stripped).with_context(|| format!("writing {}", path.display()))
 }
 
 fn toolchain() -> anyhow::Result<String> {

@@ -1,8 +1,10 @@
 //! PM state and identity of a device.
 
 use crate::emit::{emit, failed, send};
-use crate::kernel::{bit, container, embedded, pointer, pointer_at, string, word32};
+use crate::kernel::{container, embedded, long, offset, pointer, pointer_at, string, word32};
 use crate::maps::DESCRIBED;
+use aya_ebpf::helpers::generated::bpf_loop;
+use core::ffi::c_void;
 use pm_trace_common::control::MAX_LINKS;
 use pm_trace_common::header::kind_types;
 use pm_trace_common::hook::Hook;
@@ -10,32 +12,37 @@ use pm_trace_common::member::Member;
 use pm_trace_common::pm;
 
 /// Reads the bits of `dev->power`; `UNKNOWN` if one that diagnosis rests on cannot be read.
+///
+/// The bits lie close together, so one read of 8 bytes serves them all; a bit that lies elsewhere counts as
+/// missing.
 #[inline(always)]
 pub fn power(dev: u64) -> u32 {
+    let Some(first) = offset(Member::DeviceSuspended) else { return pm::power::UNKNOWN };
+    // A little before, since it is not the first of them.
+    let base = (first / 8).saturating_sub(2);
+    let Some(word) = long(dev + base) else { return pm::power::UNKNOWN };
     let mut bits = 0;
     macro_rules! add {
-        ($member:ident, $bit:ident) => {
-            match bit(dev, Member::$member) {
-                Some(true) => bits |= pm::power::$bit,
-                Some(false) => {}
-                None => bits |= pm::power::UNKNOWN,
-            }
-        };
-        // For bits that a kernel may have been built without.
-        ($member:ident, $bit:ident, optional) => {
-            if bit(dev, Member::$member) == Some(true) {
-                bits |= pm::power::$bit;
+        ($member:ident, $bit:ident, $missing:expr) => {
+            match offset(Member::$member) {
+                Some(bit) if bit >= base * 8 && bit < base * 8 + 64 => {
+                    if word >> (bit - base * 8) & 1 != 0 {
+                        bits |= pm::power::$bit;
+                    }
+                }
+                _ => bits |= $missing,
             }
         };
     }
-    add!(DeviceSuspended, SUSPENDED);
-    add!(DeviceLateSuspended, LATE_SUSPENDED);
-    add!(DeviceNoirqSuspended, NOIRQ_SUSPENDED);
-    add!(DevicePrepared, PREPARED, optional);
-    add!(DeviceAsync, ASYNC, optional);
-    add!(DeviceDirectComplete, DIRECT_COMPLETE, optional);
-    add!(DeviceIgnoreChildren, IGNORE_CHILDREN, optional);
-    add!(DeviceSyscore, SYSCORE, optional);
+    add!(DeviceSuspended, SUSPENDED, pm::power::UNKNOWN);
+    add!(DeviceLateSuspended, LATE_SUSPENDED, pm::power::UNKNOWN);
+    add!(DeviceNoirqSuspended, NOIRQ_SUSPENDED, pm::power::UNKNOWN);
+    // Bits that explain, but that no verdict rests on.
+    add!(DevicePrepared, PREPARED, 0);
+    add!(DeviceAsync, ASYNC, 0);
+    add!(DeviceDirectComplete, DIRECT_COMPLETE, 0);
+    add!(DeviceIgnoreChildren, IGNORE_CHILDREN, 0);
+    add!(DeviceSyscore, SYSCORE, 0);
     bits
 }
 
@@ -73,26 +80,44 @@ pub fn describe(dev: u64, window: u32, hook: Hook) -> u32 {
     1
 }
 
+/// A walk along a device's list of suppliers.
+#[repr(C)]
+struct Walk {
+    consumer: u64,
+    head: u64,
+    node: u64,
+    hook: Hook,
+}
+
 /// Sends the device links of which `dev` is the consumer; returns 1 if there were too many.
 #[inline(always)]
 fn links(dev: u64, hook: Hook) -> u32 {
     let Some(head) = embedded(dev, Member::DeviceSuppliers) else { return 0 };
-    let mut node = pointer_at(head);
-    for _ in 0..MAX_LINKS {
-        if node == 0 || node == head {
-            return 0;
-        }
-        let Some(link) = container(node, Member::LinkSupplierNode) else { return 0 };
-        send::<kind_types::DeviceLink>(
-            hook,
-            pm::DeviceLink {
-                supplier: pointer(link, Member::LinkSupplier),
-                consumer: dev,
-                flags: word32(link, Member::LinkFlags),
-                status: word32(link, Member::LinkStatus),
-            },
-        );
-        node = pointer_at(node);
+    let mut walk = Walk { consumer: dev, head, node: pointer_at(head), hook };
+    let step: unsafe extern "C" fn(u32, *mut Walk) -> i64 = link;
+    // SAFETY: the callback has the type the helper calls (kernel/bpf/bpf_iter.c, bpf_loop), and the walk
+    // outlives the loop. A loop of the helper's is verified once, however often it runs.
+    unsafe { bpf_loop(MAX_LINKS, step as *mut c_void, (&raw mut walk).cast(), 0) };
+    u32::from(walk.node != 0 && walk.node != head)
+}
+
+/// One step of the walk; returns 1 at its end.
+unsafe extern "C" fn link(_: u32, walk: *mut Walk) -> i64 {
+    // SAFETY: the helper passes on what `links` gave it.
+    let walk = unsafe { &mut *walk };
+    if walk.node == 0 || walk.node == walk.head {
+        return 1;
     }
-    u32::from(node != 0 && node != head)
+    let Some(link) = container(walk.node, Member::LinkSupplierNode) else { return 1 };
+    send::<kind_types::DeviceLink>(
+        walk.hook,
+        pm::DeviceLink {
+            supplier: pointer(link, Member::LinkSupplier),
+            consumer: walk.consumer,
+            flags: word32(link, Member::LinkFlags),
+            status: word32(link, Member::LinkStatus),
+        },
+    );
+    walk.node = pointer_at(walk.node);
+    0
 }

@@ -66,21 +66,16 @@ pub fn byte(address: u64) -> u8 {
     if address == 0 { 0 } else { read(address).unwrap_or(0) }
 }
 
-/// Something that is read at an address itself; 0 if it cannot be had.
+/// The 8 bytes at an address; `None` if they cannot be read.
+#[inline(always)]
+pub fn long(address: u64) -> Option<u64> {
+    read(address)
+}
+
+/// The pointer at an address; 0 if it cannot be read.
 #[inline(always)]
 pub fn pointer_at(address: u64) -> u64 {
     if address == 0 { 0 } else { read(address).unwrap_or(0) }
-}
-
-/// A one-bit field; `None` if it cannot be had.
-#[inline(always)]
-pub fn bit(base: u64, member: Member) -> Option<bool> {
-    if base == 0 {
-        return None;
-    }
-    let bit = offset(member)?;
-    let byte: u8 = read(base + bit / 8)?;
-    Some(byte >> (bit % 8) & 1 != 0)
 }
 
 /// Copies a NUL-terminated string; an empty one if it cannot be read.

@@ -167,9 +167,10 @@ pub struct OutputArgs {
     /// Send the same bytes to a second file or device, such as the serial port /dev/ttyS1
     #[arg(long, value_name = "PATH")]
     pub tee: Option<PathBuf>,
-    /// Memory for what happens while nobody can read it, in MiB; a power of two
-    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = buffer)]
-    pub buffer: u32,
+    /// Memory for what happens while nobody can read it, in MiB; a power of two [default: 8 if pm-trace is
+    /// awake meanwhile (--live), otherwise 64]
+    #[arg(long, value_name = "MIB", value_parser = buffer)]
+    pub buffer: Option<u32>,
     /// Replace the trace file if it exists
     #[arg(long)]
     pub force: bool,

@@ -61,8 +61,8 @@ fn step(ctx: &ProbeContext, hook: Hook, step: Step) -> u32 {
     if let Some(completion) = embedded(dev, Member::DevicePmCompletion)
         && PM_COMPLETIONS.insert(&completion, &dev, 0).is_err()
     {
+        // The end of this step will not be seen.
         failed(hook);
-        debug!(ctx, "no room for the PM completion of a device: the end of its step will not be seen");
     }
     send::<kind_types::StepStart>(
         hook,

@@ -35,7 +35,7 @@ impl Watch {
     /// Looks for lockups that were not announced yet, and checks each against the blocked tasks.
     ///
     /// # Errors
-    /// The tasks cannot be looked at, or the trace file starts to fail.
+    /// The tasks cannot be looked at.
     pub fn look(&mut self, recorder: &mut Recorder) -> Result<Vec<Verdict>, RecordError> {
         if !recorder.findings().iter().any(|finding| self.is_news(finding)) {
             return Ok(Vec::new());
@@ -83,8 +83,7 @@ pub fn collect(recorder: &mut Recorder, voice: &mut Voice, done: &AtomicBool) ->
             }
             quiet = if step(recorder, voice, &mut watch) > 0 { 0 } else { quiet + 1 };
             if quiet == QUIET_TICKS {
-                complain(voice, recorder.checkpoint().map(drop));
-                complain(voice, recorder.writer().sync().map_err(Into::into));
+                keep(recorder, voice);
             }
         }
         step(recorder, voice, &mut watch);
@@ -94,24 +93,28 @@ pub fn collect(recorder: &mut Recorder, voice: &mut Voice, done: &AtomicBool) ->
 
 /// Drains once and says what is new. Returns how many events there were.
 fn step(recorder: &mut Recorder, voice: &mut Voice, watch: &mut Watch) -> usize {
-    let count = match recorder.drain() {
-        Ok(count) => count,
-        Err(error) => {
-            complain(voice, Err(error));
-            1
-        }
-    };
+    let count = recorder.drain();
     match watch.look(recorder) {
         Ok(verdicts) => {
             for verdict in verdicts {
                 announce(&verdict, voice);
-                complain(voice, recorder.checkpoint().map(drop));
-                complain(voice, recorder.writer().sync().map_err(Into::into));
+                keep(recorder, voice);
             }
         }
-        Err(error) => complain(voice, Err(error)),
+        Err(error) => complain(voice, &error),
     }
     count
+}
+
+/// Writes counters to the trace and the trace to where it survives.
+fn keep(recorder: &mut Recorder, voice: &mut Voice) {
+    if let Err(error) = recorder.checkpoint() {
+        complain(voice, &error);
+    }
+    recorder.sync();
+    for trouble in recorder.take_trouble() {
+        complain(voice, &trouble);
+    }
 }
 
 fn announce(verdict: &Verdict, voice: &mut Voice) {
@@ -124,8 +127,6 @@ fn announce(verdict: &Verdict, voice: &mut Voice) {
     voice.say(said);
 }
 
-fn complain(voice: &mut Voice, result: Result<(), RecordError>) {
-    if let Err(error) = result {
-        voice.say(format!("pm-trace: {}\n", text::line(&error.to_string())));
-    }
+fn complain(voice: &mut Voice, error: &dyn std::error::Error) {
+    voice.say(format!("pm-trace: {}\n", text::line(&error.to_string())));
 }

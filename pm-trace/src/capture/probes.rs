@@ -5,6 +5,7 @@ use crate::kernel::layout::Layout;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
 use aya::programs::{Iter, Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pm_trace_common::control::{Counters, armed};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::member::{KernelFacts, MISSING};
@@ -93,6 +94,39 @@ fn required(spec: &HookSpec, reason: &str) -> ProbeError {
     ProbeError::Required { meaning: spec.meaning, reason: reason.to_owned(), lost: spec.lost }
 }
 
+/// A loader that did not read the kernel's BTF.
+///
+/// `EbpfLoader::new` always parses all of it, to have it for relocations, of which rustc emits none. That
+/// takes almost half of the time until the programs are loaded. It does without if the file cannot be opened,
+/// so for this moment none can.
+fn loader_without_btf() -> EbpfLoader<'static> {
+    let _no_files = NoFiles::begin();
+    let mut loader = EbpfLoader::new();
+    loader.btf(None);
+    loader
+}
+
+/// While it lives, this process opens no file.
+struct NoFiles(Option<(u64, u64)>);
+
+impl NoFiles {
+    fn begin() -> Self {
+        let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Self(None) };
+        // Descriptors that are open stay so.
+        Self(setrlimit(Resource::RLIMIT_NOFILE, 0, hard).ok().map(|()| (soft, hard)))
+    }
+}
+
+impl Drop for NoFiles {
+    fn drop(&mut self) {
+        if let Some((soft, hard)) = self.0
+            && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, soft, hard)
+        {
+            log::warn!("cannot restore the limit of open files: {error}");
+        }
+    }
+}
+
 /// What this kernel lacks of what the hook needs; `None` if nothing.
 fn unmet(spec: &HookSpec, layout: &Layout) -> Option<String> {
     if spec.hook == Hook::ScsiRescan && layout.rescan_takes_sdev.is_none() {
@@ -156,10 +190,7 @@ impl Probes {
 
     fn create(words: &[u32], buffer: u32, log: bool) -> Result<Self, ProbeError> {
         let log_level: u8 = if log { log::Level::Debug as u8 } else { 0 };
-        let mut loader = EbpfLoader::new();
-        // Its BTF serves relocations, which rustc emits none of.
-        loader.btf(None);
-        let mut bpf = loader
+        let mut bpf = loader_without_btf()
             .override_global("FACTS", words, true)
             .override_global("AYA_LOG_LEVEL", &log_level, false)
             .map_max_entries("EVENTS", buffer)

@@ -43,7 +43,7 @@ pub fn run(
     recorder: &mut Recorder,
     until: Until,
     start: impl FnOnce() -> std::io::Result<Option<Child>>,
-    told: impl FnMut(&Recorder, &Integrity),
+    told: impl FnMut(&mut Recorder, &Integrity),
 ) -> Result<Ended, RecordError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(record(recorder, until, start, told))
@@ -53,7 +53,7 @@ async fn record(
     recorder: &mut Recorder,
     until: Until,
     start: impl FnOnce() -> std::io::Result<Option<Child>>,
-    mut told: impl FnMut(&Recorder, &Integrity),
+    mut told: impl FnMut(&mut Recorder, &Integrity),
 ) -> Result<Ended, RecordError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -82,7 +82,7 @@ async fn record(
             && !(recorder.window_is_open()? && ended != Ended::Signal)
         {
             recorder.close_window()?;
-            recorder.drain()?;
+            recorder.drain();
             return Ok(ended);
         }
     }
@@ -114,7 +114,7 @@ impl Window {
         if !recorder.window_is_open()? {
             return Ok(None);
         }
-        if recorder.drain()? > 0 {
+        if recorder.drain() > 0 {
             self.last = Instant::now();
         }
         let under_way = recorder.model().transition().is_some_and(|transition| transition.phase().is_some());
@@ -122,7 +122,7 @@ impl Window {
             return Ok(None);
         }
         recorder.close_window()?;
-        recorder.drain()?;
+        recorder.drain();
         self.cycles += 1;
         recorder.end_cycle().map(Some)
     }

@@ -88,6 +88,10 @@ pub struct Recording {
     pub model: Model,
     /// The trace file.
     pub path: PathBuf,
+    /// Whether the trace is complete on disk.
+    pub closed: Result<(), RecordError>,
+    /// Detached when dropped, which takes seconds on a slow machine: nothing should wait for it.
+    _probes: Probes,
 }
 
 /// A recording.
@@ -101,6 +105,7 @@ pub struct Recorder {
     window: u32,
     cycles: u32,
     events: Vec<Event>,
+    trouble: Vec<trace::Error>,
     can_snapshot: bool,
     logger: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
 }
@@ -174,6 +179,7 @@ impl Recorder {
             window: 0,
             cycles: 0,
             events: Vec::new(),
+            trouble: Vec::new(),
             can_snapshot: false,
             logger,
         })
@@ -232,16 +238,12 @@ impl Recorder {
     }
 
     /// Takes what the ring buffer holds: into the trace and the model. Returns how many events there were.
-    ///
-    /// # Errors
-    /// The trace file starts to fail; everything is recorded in memory all the same, and the error comes once.
-    pub fn drain(&mut self) -> Result<usize, RecordError> {
+    pub fn drain(&mut self) -> usize {
         let mut count = 0;
-        let mut failure = None;
         loop {
             let more = self.drain.take(&mut self.events);
             count += self.events.len();
-            failure = self.record().err().or(failure);
+            self.record();
             if !more {
                 break;
             }
@@ -249,24 +251,37 @@ impl Recorder {
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
-        failure.map_or(Ok(count), |error| Err(error.into()))
+        count
     }
 
     /// Hands the pending events on.
-    fn record(&mut self) -> Result<(), trace::Error> {
-        let mut failure = None;
+    fn record(&mut self) {
         for event in self.events.drain(..) {
-            failure = self.writer.append(&event).err().or(failure);
+            if let Err(error) = self.writer.append(&event) {
+                self.trouble.push(error);
+            }
             self.model.apply(&event);
         }
-        failure.map_or(Ok(()), Err)
+    }
+
+    /// Troubles with the trace file since the last call. They do not stop a recording: the writer keeps what
+    /// it could not write and tries again, and the model has it all.
+    pub fn take_trouble(&mut self) -> Vec<trace::Error> {
+        std::mem::take(&mut self.trouble)
+    }
+
+    /// Makes what is recorded so far durable, if that can be done without waiting.
+    pub fn sync(&mut self) {
+        if let Err(error) = self.writer.sync() {
+            self.trouble.push(error);
+        }
     }
 
     /// Looks at all blocked tasks, so that waits in the model are confirmed or ended. Does nothing where the
     /// kernel has no task iterator.
     ///
     /// # Errors
-    /// The walk fails, or the trace file starts to fail.
+    /// The walk fails.
     pub fn snapshot(&mut self) -> Result<(), RecordError> {
         if !self.can_snapshot {
             return Ok(());
@@ -277,34 +292,31 @@ impl Recorder {
         loop {
             let more = self.drain.take(&mut self.events);
             tasks += self.events.iter().filter(|event| is_snapshot_since(event, began)).count();
-            self.record()?;
+            self.record();
             if !more {
                 break;
             }
         }
         let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
-        self.push(Body::SnapshotEnd { began, tasks })
-    }
-
-    fn push(&mut self, body: Body) -> Result<(), RecordError> {
+        let body = Body::SnapshotEnd { began, tasks };
         self.events.push(Event { time: boottime(), cpu: 0, task: TaskRef::default(), body });
-        Ok(self.record()?)
+        self.record();
+        Ok(())
     }
 
     /// Puts losses since the last call into the trace and the model, and counters into the trace.
     ///
     /// # Errors
-    /// Counters cannot be read, or the trace file starts to fail.
+    /// Counters cannot be read.
     pub fn checkpoint(&mut self) -> Result<Vec<HookCounts>, RecordError> {
         let counters = self.probes.counters()?;
         self.drain.losses(&counters, boottime(), &mut self.events);
-        self.record()?;
+        self.record();
         let hooks = self.drain.counts(&counters);
-        self.writer.checkpoint(&Checkpoint {
-            time: boottime(),
-            cycles: self.cycles,
-            hooks: hooks.clone(),
-        })?;
+        let checkpoint = Checkpoint { time: boottime(), cycles: self.cycles, hooks: hooks.clone() };
+        if let Err(error) = self.writer.checkpoint(&checkpoint) {
+            self.trouble.push(error);
+        }
         Ok(hooks)
     }
 
@@ -312,7 +324,7 @@ impl Recorder {
     /// closed.
     ///
     /// # Errors
-    /// Counters cannot be read, or the trace file starts to fail.
+    /// Counters cannot be read.
     pub fn end_cycle(&mut self) -> Result<Integrity, RecordError> {
         self.cycles += 1;
         Ok(integrity(&self.checkpoint()?))
@@ -338,16 +350,16 @@ impl Recorder {
         self.drain.ring()
     }
 
-    /// Closes the trace.
-    ///
-    /// # Errors
-    /// The trace is not complete on disk.
-    pub fn finish(mut self) -> Result<Recording, RecordError> {
-        let hooks = self.checkpoint()?;
+    /// Closes the trace. What was seen is there in any case; [`Recording::closed`] says if the file is not.
+    pub fn finish(mut self) -> Recording {
+        let hooks = self.checkpoint();
         let path = self.writer.path().to_owned();
-        let totals = Totals { clocks: trace::clocks_now(), cycles: self.cycles, hooks, ..Totals::default() };
-        self.writer.finish(totals)?;
-        Ok(Recording { session: self.session, model: self.model, path })
+        let closed = hooks.and_then(|hooks| {
+            let clocks = trace::clocks_now();
+            let totals = Totals { clocks, cycles: self.cycles, hooks, ..Totals::default() };
+            self.writer.finish(totals).map(drop).map_err(Into::into)
+        });
+        Recording { session: self.session, model: self.model, path, closed, _probes: self.probes }
     }
 }
 

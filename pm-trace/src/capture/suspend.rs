@@ -105,23 +105,22 @@ pub fn cycle(
     };
     let away = super::recorder::boottime().saturating_sub(began);
     drop(alarm);
-    linger(recorder)?;
+    linger(recorder);
     recorder.close_window()?;
-    recorder.drain()?;
+    recorder.drain();
     Ok(Cycle { result, away, integrity: recorder.end_cycle()? })
 }
 
 /// Goes on recording until things have calmed down.
-fn linger(recorder: &mut Recorder) -> Result<(), RecordError> {
+fn linger(recorder: &mut Recorder) {
     let started = Instant::now();
     let mut last = started;
     while started.elapsed() < LINGER_MOST && last.elapsed() < LINGER_QUIET {
-        if recorder.drain()? > 0 {
+        if recorder.drain() > 0 {
             last = Instant::now();
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(())
 }
 
 /// Memory locked in place: a page that has to come from a suspended disk would stop the collector.

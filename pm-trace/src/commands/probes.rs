@@ -77,7 +77,7 @@ fn verify(layout: &Layout, args: &ProbesArgs) -> anyhow::Result<Outcome> {
         .collect();
     let refused: Vec<&str> = rows.iter().filter(|row| row.skipped.is_some()).map(|row| row.hook).collect();
     if args.json {
-        show_json(&rows)?;
+        show(&json(&rows)?, Form::Json)?;
     } else {
         let mut text =
             format!("{:<28} {:>12}  verdict of the kernel's verifier\n", "program", "instructions");
@@ -126,16 +126,13 @@ fn list(layout: &Layout, args: &ProbesArgs) -> anyhow::Result<Outcome> {
             Row { stats, hits, ..row }
         })
         .collect();
-    if args.json {
-        show_json(&rows)?
-    } else {
-        show(&table(&rows, args.stats), Form::Plain)?
-    }
+    let text = if args.json { json(&rows)? } else { table(&rows, args.stats) };
+    show(&text, if args.json { Form::Json } else { Form::Plain })?;
     Ok(Outcome::Fine)
 }
 
-fn show_json(rows: &[Row]) -> anyhow::Result<()> {
-    show(&(serde_json::to_string_pretty(rows)? + "\n"), Form::Json)
+fn json(rows: &[Row]) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(rows)? + "\n")
 }
 
 fn table(rows: &[Row], with_stats: bool) -> String {

@@ -19,6 +19,17 @@ pub(super) struct Plan<'a> {
     pub state: Option<String>,
 }
 
+/// Size of the ring buffer in MiB, where none is asked for. A cycle of a small machine is some 4,000 records of
+/// 100 to 300 bytes, a large one has 50 times as many; and creating a large buffer takes time.
+const fn default_buffer(mode: Mode) -> u32 {
+    match mode {
+        // Emptied all the while, but for the moments without any CPU to do it.
+        Mode::Live => 8,
+        // Has to last for the whole of suspend and resume.
+        Mode::Watch => 64,
+    }
+}
+
 /// Arms and says so.
 ///
 /// # Errors
@@ -28,7 +39,7 @@ pub(super) fn start(plan: &Plan<'_>, context: &Context) -> anyhow::Result<(Recor
         output: output_path(plan.output),
         overwrite: overwrite(plan.output),
         tee: plan.output.tee.clone(),
-        buffer_mib: plan.output.buffer,
+        buffer_mib: plan.output.buffer.unwrap_or(default_buffer(plan.mode)),
         mode: plan.mode,
         state: plan.state.clone(),
         programs_log: context.verbose >= 2,
@@ -52,6 +63,13 @@ pub(super) fn start(plan: &Plan<'_>, context: &Context) -> anyhow::Result<(Recor
     Ok((recorder, options))
 }
 
+/// Says what went wrong with the trace file.
+pub(super) fn tell_trouble(recorder: &mut Recorder) {
+    for trouble in recorder.take_trouble() {
+        say(&format!("pm-trace: {trouble}; recording goes on\n"));
+    }
+}
+
 /// Whether everything arrived, in words.
 pub(super) fn arrived(integrity: &Integrity) -> String {
     let Integrity { sent, received, lost, differences } = integrity;
@@ -65,12 +83,14 @@ pub(super) fn arrived(integrity: &Integrity) -> String {
 /// Closes the trace, shows the report and says where the trace is.
 ///
 /// # Errors
-/// The trace is not complete on disk, or standard output cannot be written.
+/// The trace is not complete on disk (the report is shown all the same), or standard output cannot be
+/// written.
 pub(super) fn finish(recorder: Recorder) -> anyhow::Result<Outcome> {
-    let recording = recorder.finish()?;
+    let recording = recorder.finish();
     let findings = diagnose::findings_at_end(&recording.model);
     let report = Report::new(Some(&recording.session), &recording.model, findings, Vec::new());
     show(&report.text(), Form::Plain)?;
+    recording.closed?;
     say(&format!("pm-trace: the trace is in {}\n", text::path(&recording.path)));
     Ok(Outcome::of(&report.findings))
 }

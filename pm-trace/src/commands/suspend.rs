@@ -4,8 +4,10 @@ use super::recording::{self, Plan};
 use super::{Context, Outcome, require_root, say};
 use crate::capture::suspend::{self, Cycle, SuspendOptions};
 use crate::cli::SuspendArgs;
+use crate::kernel::sleep::SleepSupport;
+use crate::kernel::system::Live;
 use crate::trace::Mode;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,6 +24,7 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
         pm_test: args.pm_test.clone(),
         cycles: args.cycles,
     };
+    check_state(&options.state, &SleepSupport::probe(&Live).states)?;
     if args.live {
         suspend::check_live(&options).context("live mode cannot be had here")?;
     }
@@ -38,6 +41,7 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
     for number in 1..=options.cycles {
         let cycle = suspend::cycle(&mut recorder, &options, &record)?;
         tell(number, &cycle);
+        recording::tell_trouble(&mut recorder);
         if let Err(error) = cycle.result {
             failure = Some(anyhow::Error::from(error).context(format!("cycle {number}")));
             break;
@@ -49,6 +53,18 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
     }
     let outcome = recording::finish(recorder)?;
     failure.map_or(Ok(outcome), Err)
+}
+
+/// Refuses a state that this machine does not offer, before anything is armed.
+fn check_state(state: &str, offered: &[String]) -> anyhow::Result<()> {
+    if !offered.is_empty() && !offered.iter().any(|known| known == state) {
+        bail!(
+            "cannot suspend with state '{state}': this machine offers {} (/sys/power/state). Nothing was done; choose \
+             one of these with --state",
+            offered.join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// Set by a signal that asks to stop. The machine's switches are put back on the way out, so nothing may
@@ -66,4 +82,19 @@ fn tell(number: u32, cycle: &Cycle) {
     let how = if cycle.result.is_ok() { "suspended and resumed" } else { "failed" };
     let arrived = recording::arrived(&cycle.integrity);
     say(&format!("pm-trace: cycle {number} {how}, {seconds:.1} s; {arrived}\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_is_not_offered_is_refused() {
+        let offered = ["freeze".to_owned(), "mem".to_owned()];
+        check_state("mem", &offered).unwrap();
+        let error = check_state("standby", &offered).unwrap_err().to_string();
+        assert!(error.contains("'standby': this machine offers freeze, mem (/sys/power/state)"), "{error}");
+        // What cannot be read is left to the kernel to refuse.
+        check_state("mem", &[]).unwrap();
+    }
 }
