@@ -12,7 +12,6 @@ mod sleeping;
 
 use serde::Serialize;
 
-use crate::kernel::machine::Machine;
 use crate::kernel::system::System;
 use context::Context;
 
@@ -164,13 +163,12 @@ pub fn run(system: &dyn System) -> DoctorReport {
         })
         .collect();
     let traceable = checks.iter().all(|check| check.status != Status::Fail);
-    let Machine { release, vendor, product, .. } = &context.machine;
     DoctorReport {
         format: FORMAT,
         traceable,
         live_possible: traceable && context.sleep.live_blockers().is_empty(),
-        kernel: release.clone(),
-        machine: format!("{vendor} {product}").trim().to_owned(),
+        kernel: context.machine.release.clone(),
+        machine: context.machine.name(),
         checks,
     }
 }

@@ -8,6 +8,7 @@
 //! Every type carries explicit CBOR indices: fields and variants may be added under new indices, and must
 //! never be renumbered (see `trace`).
 
+mod clocks;
 mod ids;
 mod objects;
 mod step;
@@ -16,6 +17,7 @@ use minicbor::{Decode, Encode};
 use serde::Serialize;
 use step::{step_cbor, step_name};
 
+pub use clocks::Clocks;
 pub use ids::{Comm, Frame, Nanos, ObjId, Power, Stack, SymId, TaskRef};
 pub use objects::{AtaOp, AtaPort, CommandStage, DeviceInfo, DeviceWaitKind, LockKind, ScsiDevice, ScsiOp};
 pub use pm_trace_common::pm::Step;

@@ -12,8 +12,10 @@
 //! | [`config`] | what the kernel was built with | `/proc/config.gz`, `/boot/config-*` |
 //! | [`sleep`] | how it can sleep and wake, and whether live mode can be had | `/sys/power`, `/dev/snapshot` |
 //! | [`machine`] | what a trace says about the machine | DMI, `/proc` |
+//! | [`clock`] | what time it is, by three clocks | |
 
 pub mod btf;
+pub mod clock;
 pub mod config;
 pub mod layout;
 pub mod machine;

@@ -4,6 +4,10 @@
 //! sequence in one of them could move the cursor, hide text or change the terminal. [`is_unsafe`] says
 //! which characters never reach one; [`line`] and [`Terminal`] replace them.
 
+mod page;
+
+pub use page::{Page, WIDTH};
+
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::Path;
@@ -29,6 +33,11 @@ pub fn line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The beginning of a text, of at most `bytes` bytes, without breaking a character.
+pub fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
 /// A file name in quotes, safe to show.
 pub fn path(path: &Path) -> String {
     format!("'{}'", line(&path.to_string_lossy()))
@@ -44,6 +53,20 @@ pub fn beginning(bytes: &[u8]) -> String {
             format!("the bytes {}", hex.join(" "))
         }
     }
+}
+
+/// Columns for a report on standard output: those of the terminal, or [`WIDTH`] if it is none or does not say.
+/// `COLUMNS` overrides it.
+pub fn columns() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    told.or_else(|| {
+        nix::ioctl_read_bad!(window_size, nix::libc::TIOCGWINSZ, nix::libc::winsize);
+        let mut size = nix::libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: the request fills in a `winsize`, which lives until the call is over.
+        unsafe { window_size(nix::libc::STDOUT_FILENO, &raw mut size) }.ok()?;
+        Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+    })
+    .unwrap_or(WIDTH)
 }
 
 /// How [`Terminal`] treats unsafe characters other than line feeds and tabs.
@@ -110,6 +133,11 @@ mod tests {
         Terminal::new(&mut out, Form::Json).show(&json).unwrap();
         assert!(!out.iter().any(|&b| b == 0x7f || b >= 0x80));
         assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), "x\u{9b}\u{202e}\x1b y\x7f");
+    }
+
+    #[test]
+    fn characters_are_not_broken() {
+        assert_eq!((cut("abc", 2), cut("abc", 9), cut("a\u{e9}", 2), cut("", 0)), ("ab", "abc", "a", ""));
     }
 
     #[test]

@@ -26,13 +26,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use crate::event::Clocks;
 pub use block::{FORMAT_VERSION, MAX_EVENT, MAX_PAYLOAD};
 pub use error::{Error, Result};
 pub(crate) use machine::utc;
-pub use machine::{clocks_now, shown_cmdline, this_machine};
+pub use machine::{clocks_now, this_machine};
 pub use note::{Note, Problem};
 pub use reader::{Summary, Trace};
-pub use session::{
-    Checkpoint, Clocks, HookCounts, Kernel, MissingMember, Mode, ProbeRecord, Session, Totals,
-};
+pub use session::{Checkpoint, HookCounts, Kernel, MissingMember, Mode, ProbeRecord, Session, Totals};
 pub use writer::{Overwrite, Status, TeeStatus, Writer};

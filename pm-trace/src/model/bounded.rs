@@ -68,6 +68,5 @@ pub(crate) fn insert_capped<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: 
 /// A string from an event, cut to a size that a table can afford.
 pub(crate) fn short(text: &str) -> String {
     const LEN: usize = 128;
-    let end = (0..=LEN.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    text[..end].to_owned()
+    crate::text::cut(text, LEN).to_owned()
 }

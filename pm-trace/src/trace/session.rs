@@ -1,12 +1,12 @@
 //! What a trace says about itself: the session at its start, counters on the way, totals at its end.
 
-use crate::event::Nanos;
+use crate::event::{Clocks, Nanos};
+use crate::kernel::machine::Machine;
 use minicbor::{Decode, Encode};
-use serde::Serialize;
 
 /// How and on what a trace was recorded. It holds nothing that identifies a machine or its owner: no
 /// pointers, serial numbers or host names.
-#[derive(Clone, Debug, Default, PartialEq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
 pub struct Session {
     /// Version of the program.
     #[n(0)]
@@ -49,8 +49,30 @@ pub struct Session {
     pub state: Option<String>,
 }
 
+impl Session {
+    /// A session with what is known before anything is traced: program, machine, clocks. Probes, members, size
+    /// of the ring buffer, mode and state are the recorder's to add.
+    pub fn new(command: Vec<String>, machine: &Machine, clocks: Clocks) -> Self {
+        Self {
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            command,
+            started: clocks.utc(),
+            kernel: Kernel {
+                release: machine.release.clone(),
+                version: machine.version.clone(),
+                machine: machine.arch.clone(),
+            },
+            product: machine.name(),
+            cmdline: machine.cmdline.clone(),
+            cpus: machine.cpus(),
+            clocks,
+            ..Self::default()
+        }
+    }
+}
+
 /// The kernel, as `uname` gives it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Kernel {
     /// Release: `6.1.0-56-amd64`.
     #[n(0)]
@@ -63,22 +85,8 @@ pub struct Kernel {
     pub machine: String,
 }
 
-/// Clocks read at one moment, each in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
-pub struct Clocks {
-    /// `CLOCK_BOOTTIME`: the clock of events; it counts sleep.
-    #[n(0)]
-    pub boottime: Nanos,
-    /// `CLOCK_MONOTONIC`: the clock of the kernel log; it stands still in sleep.
-    #[n(1)]
-    pub monotonic: Nanos,
-    /// `CLOCK_REALTIME`: since 1970 in UTC.
-    #[n(2)]
-    pub realtime: Nanos,
-}
-
 /// A hook and what became of it on this kernel.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct ProbeRecord {
     /// Its name, that of its program.
     #[n(0)]
@@ -101,7 +109,7 @@ pub struct ProbeRecord {
 }
 
 /// A structure member that this kernel's BTF does not have as expected.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct MissingMember {
     /// `structure.member`
     #[n(0)]
@@ -112,8 +120,7 @@ pub struct MissingMember {
 }
 
 /// How a trace is recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub enum Mode {
     /// Frozen with the rest of user space; the ring buffer is drained after thaw.
     #[default]
@@ -125,7 +132,7 @@ pub enum Mode {
 }
 
 /// Counters of one hook since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct HookCounts {
     /// Name of the hook.
     #[n(0)]
@@ -148,7 +155,7 @@ pub struct HookCounts {
 }
 
 /// Counters in the middle of a trace, so that a trace that is never closed has some.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Checkpoint {
     /// When.
     #[n(0)]
@@ -162,7 +169,7 @@ pub struct Checkpoint {
 }
 
 /// The end of a trace that was closed cleanly.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Totals {
     /// Clocks at the end.
     #[n(0)]
