@@ -29,8 +29,8 @@ mod tests;
 
 pub use describe::{relative, seconds};
 pub use finding::{
-    Behind, Confidence, DeviceRef, Finding, Kind, KnownIssue, Link, Order, Ordering, Party, PartyKind,
-    Relation, Severity, TaskName,
+    Behind, Confidence, DeviceLink, DeviceRef, Finding, Kind, KnownIssue, Link, Order, Ordering, Party,
+    PartyKind, Relation, Severity, TaskName,
 };
 pub use graph::{Edge, Graph, Node};
 pub use summary::{CycleSummary, Outcome, PhaseSummary, StepSummary, cycles};

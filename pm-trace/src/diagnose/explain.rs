@@ -26,10 +26,9 @@ pub(crate) fn deadlock(chain: &[Link], lasted: Option<String>) -> String {
 /// What to do about a cycle.
 pub(crate) fn advice(shape: Shape) -> String {
     if shape.rescan_holds_device_lock && shape.waits_for_pm_only_queue {
-        "Do not issue commands under the device lock while the device is suspended: test for it and come \
-         back later, or start the rescan only after the device is resumed. A parent cannot wait for its \
-         child with the PM core's own order; device_pm_wait_for_dev() would do for system sleep, not for \
-         runtime PM."
+        "Issue no commands under the device lock while the device is suspended: test for it and come back \
+         later, or queue the rescan only after the device's resume. The PM core's own order cannot make a \
+         parent or supplier wait; device_pm_wait_for_dev() would, for system sleep, not for runtime PM."
             .to_owned()
     } else {
         "Break one of the links: drop the lock before the wait, or let what waits run only after the \

@@ -165,6 +165,14 @@ pub struct Link {
     pub closes: bool,
 }
 
+impl DeviceRef {
+    /// What tells most about what it is: its driver, or else its bus, or else its class; empty if it has none.
+    pub fn sort(&self) -> &str {
+        let sorts = [&self.driver, &self.bus, &self.class];
+        sorts.into_iter().find(|text| !text.is_empty()).map_or("", String::as_str)
+    }
+}
+
 /// How a device stands to another, the one behind [`Ordering::then`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -185,6 +193,25 @@ pub enum Order {
     Nothing,
 }
 
+/// A device link: the PM core resumes the supplier before the consumer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct DeviceLink {
+    /// The device that is resumed first.
+    pub supplier: DeviceRef,
+    /// The device that is resumed after it.
+    pub consumer: DeviceRef,
+    /// `DL_FLAG_STATELESS`: whoever made it removes it.
+    pub stateless: bool,
+    /// `DL_FLAG_MANAGED`: the driver core looks after it.
+    pub managed: bool,
+    /// `DL_FLAG_PM_RUNTIME`: runtime PM keeps the order too.
+    pub pm_runtime: bool,
+    /// Neither device has its driver: system sleep does not wait for it.
+    pub dormant: bool,
+    /// All `DL_FLAG_*` of it.
+    pub flags: u32,
+}
+
 /// Whether something makes `then` come after `first`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Ordering {
@@ -192,8 +219,12 @@ pub struct Ordering {
     pub first: String,
     /// What would have to come after it.
     pub then: String,
-    /// How the device behind `first` stands to the device behind `then`.
+    /// How the device behind `first` stands to the device behind `then`: the first of `relations`.
     pub relation: Order,
+    /// All that connects the two: what would guarantee the order first; never empty.
+    pub relations: Vec<Order>,
+    /// The device link between them.
+    pub link: Option<DeviceLink>,
     /// Something guarantees that order.
     pub guaranteed: bool,
     /// The same in sentences.

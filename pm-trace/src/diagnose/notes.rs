@@ -78,16 +78,15 @@ fn queue(namer: &Namer<'_>, wait: &Wait) -> Vec<String> {
     if *freeze_depth > 0 {
         notes.push(format!("the queue is frozen (mq_freeze_depth={freeze_depth})"));
     } else {
-        notes.push(format!("PM-only (pm_only={pm_only}) and {visitor} is no PM request"));
+        notes.push(format!("PM-only (pm_only={pm_only}), and {visitor} is no PM request"));
     }
     if let Some(quiesced) = namer.model.queue(*queue).and_then(|queue| queue.quiesced) {
         let at = namer.clock.at(quiesced.at);
         let whose = match quiesced.in_suspend_of {
-            Some(of) if Some(of) == *dev => "in its own suspend".to_owned(),
             Some(of) => format!("in the suspend of {}", namer.device(of)),
             None => "outside of a suspend".to_owned(),
         };
-        notes.push(format!("device quiesced at {at} by {} {whose}", quiesced.task));
+        notes.push(format!("quiesced at {at} by {} {whose}", quiesced.task));
     }
     if let Some(dev) = dev {
         notes.extend(suspended_bit(namer, *dev));

@@ -113,6 +113,10 @@ impl Scenario {
         self.push(Body::CompletionWait { completion: ObjId(target + 2), timeout: None, io: false, stack })
     }
 
+    pub(crate) fn link(&mut self, supplier: u32, consumer: u32, flags: u32, status: u32) -> &mut Self {
+        self.push(Body::Link { supplier: ObjId(supplier), consumer: ObjId(consumer), flags, status })
+    }
+
     pub(crate) fn snapshot(&mut self, lock: Option<u32>, owner: Option<TaskRef>, stack: Stack) -> &mut Self {
         self.push(Body::TaskSnapshot { state: 2, since: None, lock: lock.map(ObjId), owner, stack })
     }
@@ -156,6 +160,16 @@ impl Scenario {
     }
 }
 
+/// `DL_FLAG_*`
+pub(crate) const STATELESS: u32 = 1;
+pub(crate) const PM_RUNTIME: u32 = 4;
+const RPM_ACTIVE: u32 = 8;
+pub(crate) const MANAGED: u32 = 64;
+/// `DL_STATE_NONE`, `DL_STATE_DORMANT`, `DL_STATE_ACTIVE`
+pub(crate) const NO_STATE: u32 = u32::MAX;
+pub(crate) const DORMANT: u32 = 0;
+pub(crate) const ACTIVE: u32 = 3;
+
 pub(crate) const ATA2: u32 = 10;
 pub(crate) const CDROM: u32 = 40;
 pub(crate) const SLOW: u32 = 50;
@@ -172,8 +186,9 @@ pub(crate) fn resume_of_port(pm_async: bool) -> Scenario {
     s.at(-1950).phase("dpm_prepare", true).phase("dpm_prepare", false).phase("dpm_suspend", true);
     s.device(ATA2, Some(1), "ata2", "").device(30, Some(ATA2), "target1:0:0", "");
     s.device(CDROM, Some(30), "1:0:0:0", "sr").device(SLOW, None, "slowdev.0", "");
-    let link = Body::Link { supplier: ObjId(SLOW), consumer: ObjId(CDROM), flags: 1, status: 2 };
-    s.at(-1900).push(link);
+    s.at(-1900).link(SLOW, CDROM, STATELESS, NO_STATE);
+    // As libata makes it (ata_scsi_slave_alloc(), ata_scsi_sdev_init() since 6.14).
+    s.link(ATA2, CDROM, STATELESS | PM_RUNTIME | RPM_ACTIVE, NO_STATE);
     for dev in [CDROM, SLOW, 30, ATA2] {
         s.at(-1900).start(dev, Step::Suspend, pm_async);
         if dev == CDROM {

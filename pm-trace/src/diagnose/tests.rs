@@ -37,14 +37,65 @@ fn rescan_deadlock_is_proved() {
         assert!(found.chain[4].notes.iter().any(|note| note.contains("power.is_suspended=1 read at")));
         assert!(found.chain[5].closes);
         let ordering = found.ordering.clone().unwrap();
-        assert_eq!(ordering.relation, Order::Descendant);
+        assert_eq!(ordering.relation, Order::Supplier);
+        assert_eq!(ordering.relations, [Order::Supplier, Order::Descendant]);
         assert!(!ordering.guaranteed);
+        assert_eq!(
+            ordering.text,
+            "ata2's resume returned at +0.01 s and left error handling running. 1:0:0:0 is a descendant of \
+             ata2 and, by a device link (stateless, PM runtime), its consumer (resumed after it), no \
+             device_pm_wait_for_dev(): nothing orders the rescan after the resume of 1:0:0:0."
+        );
+        let link = ordering.link.unwrap();
+        assert_eq!((link.supplier.name.as_str(), link.consumer.name.as_str()), ("ata2", "1:0:0:0"));
+        assert_eq!((link.stateless, link.managed, link.pm_runtime, link.dormant), (true, false, true, false));
         let behind = found.behind.clone().unwrap();
         assert_eq!((behind.devices_not_done, behind.devices), (1, 4));
         assert_eq!(behind.task_waits_in, if pm_async { "async_synchronize_full" } else { "" });
         assert!(behind.user_space_frozen);
         assert_eq!(found.known_issue.unwrap().id, "kernel bug 217530");
     }
+}
+
+/// The ordering of the deadlock after something more was seen.
+fn ordering_after(change: impl Fn(&mut Scenario)) -> super::Ordering {
+    let mut s = rescan_deadlock(true);
+    change(&mut s);
+    only(findings_at_end(&s.model())).ordering.unwrap()
+}
+
+#[test]
+fn links_count_if_they_are_not_dormant() {
+    let managed = ordering_after(|s| {
+        s.link(ATA2, CDROM, MANAGED, ACTIVE);
+    });
+    assert!(managed.text.contains("by a device link (managed, not for runtime PM), its consumer"));
+    let dormant = ordering_after(|s| {
+        s.link(ATA2, CDROM, MANAGED | PM_RUNTIME, DORMANT);
+    });
+    assert_eq!(dormant.relations, [Order::Descendant]);
+    let said = "a descendant of ata2 (resumed after it), a device link (managed, PM runtime) between them is \
+                dormant and orders nothing, no device_pm_wait_for_dev(): nothing orders";
+    assert!(dormant.text.contains(said), "{}", dormant.text);
+    assert!(dormant.link.unwrap().dormant);
+}
+
+#[test]
+fn what_guarantees_the_order_is_told_first() {
+    let waited = ordering_after(|s| {
+        let why = crate::event::DeviceWaitKind::Explicit;
+        s.by(99, "x").push(Body::DeviceWait { dev: ObjId(ATA2), target: Some(ObjId(CDROM)), why });
+    });
+    assert_eq!(waited.relations, [Order::ExplicitWait, Order::Supplier, Order::Descendant]);
+    assert!(waited.guaranteed);
+    let said = "ata2 waited for it with device_pm_wait_for_dev(): the rescan that the port's resume sets going \
+                comes after the resume of 1:0:0:0.";
+    assert!(waited.text.ends_with(said), "{}", waited.text);
+    let supplier = ordering_after(|s| {
+        s.link(CDROM, ATA2, MANAGED, ACTIVE);
+    });
+    assert_eq!(supplier.relation, Order::Consumer);
+    assert!(supplier.guaranteed && supplier.text.contains("a supplier of ata2 (resumed before it)"));
 }
 
 #[test]
@@ -182,6 +233,17 @@ fn clean_run_finds_nothing() {
     let summary = &super::cycles(&s.model())[0];
     assert_eq!((summary.devices_resumed, summary.devices_to_resume), (4, 4));
     assert_eq!(summary.slowest[0].device.name, "slowdev.0");
+}
+
+#[test]
+fn a_device_that_went_with_its_cpu_is_not_to_be_resumed() {
+    let mut s = Scenario::new();
+    s.by(1, "sh").phase("dpm_suspend", true).device(30, None, "machinecheck1", "");
+    s.start(30, Step::Suspend, false).end(30, true);
+    s.at(10).phase("dpm_suspend", false).phase("CPU_OFF", true).end(30, true).phase("CPU_OFF", false);
+    s.at(20).phase("dpm_resume", true);
+    let summary = &super::cycles(&s.model())[0];
+    assert_eq!((summary.devices_suspended, summary.devices_to_resume), (1, 0));
 }
 
 #[test]

@@ -51,6 +51,38 @@ pub struct Link {
     pub status: u32,
 }
 
+/// `DL_FLAG_*` (include/linux/device.h); numbers that have not changed since Linux 5.4.
+mod link_flag {
+    pub(super) const STATELESS: u32 = 1 << 0;
+    pub(super) const PM_RUNTIME: u32 = 1 << 2;
+    pub(super) const MANAGED: u32 = 1 << 6;
+}
+
+/// `DL_STATE_DORMANT`
+const DORMANT: u32 = 0;
+
+impl Link {
+    /// Whoever made it removes it (`DL_FLAG_STATELESS`); the presence of drivers is not tracked.
+    pub fn is_stateless(self) -> bool {
+        self.flags & link_flag::STATELESS != 0
+    }
+
+    /// The driver core looks after it (`DL_FLAG_MANAGED`).
+    pub fn is_managed(self) -> bool {
+        self.flags & link_flag::MANAGED != 0
+    }
+
+    /// Runtime PM keeps the order too (`DL_FLAG_PM_RUNTIME`).
+    pub fn orders_runtime_pm(self) -> bool {
+        self.flags & link_flag::PM_RUNTIME != 0
+    }
+
+    /// Neither driver is there: `dpm_wait_for_suppliers()` passes it over.
+    pub fn is_dormant(self) -> bool {
+        self.status == DORMANT
+    }
+}
+
 /// A run of a step.
 #[derive(Clone, Debug)]
 pub struct StepRun {

@@ -194,9 +194,12 @@ fn step_end(model: &mut Model, dev: ObjId, power: Power, at: At) {
     let Some(device) = device(model, dev) else { return };
     device.sighted(at, power, "the end of a step");
     device.callback = None;
-    let Some(step) = device.current.take() else { return };
-    let (was_suspended, completion) =
-        (device.suspended, device.info.as_ref().and_then(|info| info.completion));
+    let completion = device.info.as_ref().and_then(|info| info.completion);
+    let Some(step) = device.current.take() else {
+        removed(model, dev);
+        return completed(model, completion);
+    };
+    let was_suspended = device.suspended;
     match step {
         Step::Suspend if power.has(power::SUSPENDED) != Some(false) => device.suspended = Some(at),
         Step::Resume => device.suspended = None,
@@ -222,11 +225,30 @@ fn step_end(model: &mut Model, dev: ObjId, power: Power, at: At) {
         task.device_wait = None;
         task.leave(|context| matches!(context, Context::Step { dev: of, .. } if *of == dev));
     }
-    // The step ended with complete_all(): whoever waits for the device goes on.
+    completed(model, completion);
+}
+
+/// Somebody called `complete_all()` for the device: whoever waits for it goes on.
+fn completed(model: &mut Model, completion: Option<ObjId>) {
     let waiters = completion.and_then(|completion| model.completion(completion)).map(|c| c.waiters.clone());
     for tid in waiters.unwrap_or_default() {
         end_wait(model, tid);
     }
+}
+
+/// The PM core completed a suspended device outside of any step: `device_pm_remove()`. Devices of a CPU go
+/// that way when it is taken offline, and are not there to be resumed.
+fn removed(model: &mut Model, dev: ObjId) {
+    let in_steps = |transition: &Transition| {
+        transition.phases.iter().any(|phase| phase.end.is_none() && phase.action.starts_with("dpm_"))
+    };
+    let Some(transition) = model.transitions.last_mut() else { return };
+    // Within steps it may as well be the end of one whose start was lost or is not traced.
+    if model.loss.lost > 0 || in_steps(transition) {
+        return;
+    }
+    let was_suspended = model.devices.get_mut(&dev).and_then(|device| device.suspended.take());
+    transition.to_resume = transition.to_resume.saturating_sub(u32::from(was_suspended.is_some()));
 }
 
 fn callback_start(model: &mut Model, who: TaskRef, dev: ObjId, ops: String, at: At) {
