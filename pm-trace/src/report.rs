@@ -8,13 +8,12 @@ mod finding;
 mod session;
 mod text;
 mod verdict;
-mod wrap;
 
 #[cfg(test)]
 mod tests;
 
 pub use session::{ProbeInfo, SessionInfo};
-pub use verdict::{kmsg_lines, verdict};
+pub use verdict::{kmsg_lines, verdict, verdict_in};
 
 use crate::diagnose::{self, CycleSummary, Finding, Severity};
 use crate::model::Model;
@@ -107,7 +106,12 @@ impl Report {
 
     /// For a terminal: at most 100 columns, lines end in a line feed.
     pub fn text(&self) -> String {
-        text::report(self)
+        self.text_in(crate::text::WIDTH)
+    }
+
+    /// The same for a terminal of so many columns.
+    pub fn text_in(&self, columns: usize) -> String {
+        text::report(self, columns)
     }
 
     /// For programs: one JSON object, indented, with a line feed at its end.

@@ -1,12 +1,12 @@
 //! A finding as text.
 
-use super::wrap::Page;
 use crate::diagnose::{Behind, Confidence, Finding, Kind, Link, PartyKind, Relation, relative, seconds};
+use crate::text::Page;
 
-/// Where the second column begins.
-const COLUMN: usize = 57;
-/// Where what belongs to a link begins.
-const INDENT: usize = 15;
+/// Where the second column begins unless something is longer, in hundredths of the width.
+const COLUMN: usize = 55;
+/// Where the words of a link begin.
+const MARGIN: usize = 4;
 
 /// The finding on the page; `right` stands at the right end of its first line.
 pub(super) fn show(page: &mut Page, finding: &Finding, right: &str) {
@@ -65,50 +65,85 @@ pub(super) fn confidence(confidence: Confidence) -> &'static str {
 }
 
 fn chain(page: &mut Page, finding: &Finding) {
+    let words = finding.chain.iter().map(|link| words(link).len()).max().unwrap_or_default();
+    let indent = MARGIN + words + 2;
+    let lefts = finding.chain.iter().filter(|link| !right(finding, link).is_empty());
+    let longest = lefts.map(|link| indent + object(link).chars().count() + 2).max().unwrap_or_default();
+    let mut layout = Layout { indent, column: longest.max(page.width() * COLUMN / 100), page };
     for (place, link) in finding.chain.iter().enumerate() {
-        let is_first = place == 0;
-        if is_first && link.waiter.kind == PartyKind::DeviceStep && link.relation == Relation::PerformedBy {
-            page.columns("  ", &link.waiter.label, COLUMN, &link.object.label);
-            notes(page, link, &link.notes);
-            continue;
+        if place > 0 {
+            layout.link(finding, link);
+        } else if link.waiter.kind == PartyKind::DeviceStep && link.relation == Relation::PerformedBy {
+            layout.page.columns("  ", &link.waiter.label, layout.column, &link.object.label);
+            layout.notes(link, &link.notes);
+        } else {
+            layout.page.columns("  ", &link.waiter.label, layout.column, "");
+            layout.link(finding, link);
         }
-        if is_first {
-            page.columns("  ", &link.waiter.label, COLUMN, "");
-        }
-        show_link(page, finding, link);
     }
 }
 
-fn show_link(page: &mut Page, finding: &Finding, link: &Link) {
-    if link.relation == Relation::QueuedBy {
-        let text = link.notes.first().cloned().unwrap_or_else(|| link.object.label.clone());
-        page.wrapped(&format!("{:INDENT$}<- ", ""), INDENT + 3, &text);
-        return;
+/// What stands before the object of a link.
+fn words(link: &Link) -> &'static str {
+    if link.relation == Relation::QueuedBy { "" } else { link.relation.words() }
+}
+
+/// Columns of a chain: objects, and what stands at the right of them.
+struct Layout<'a> {
+    page: &'a mut Page,
+    indent: usize,
+    column: usize,
+}
+
+impl Layout<'_> {
+    fn link(&mut self, finding: &Finding, link: &Link) {
+        let indent = self.indent;
+        if link.relation == Relation::QueuedBy {
+            let text = link.notes.first().unwrap_or(&link.object.label);
+            self.page.paragraph(&format!("{:indent$}<- ", ""), text);
+            return;
+        }
+        let (_, rest) = inside(link);
+        let lead = format!("{:MARGIN$}{:2$}", "", words(link), indent - MARGIN);
+        self.page.columns(&lead, &object(link), self.column, &right(finding, link));
+        self.notes(link, rest);
     }
-    let words = link.relation.words();
-    let (inside, rest) = match link.notes.split_first() {
-        Some((first, rest)) if first.starts_with("in ") => (format!(" {first}"), rest),
-        _ => (String::new(), link.notes.as_slice()),
-    };
-    let object = match (&link.relation, &link.object.device) {
-        (Relation::EndsOnlyWhen, Some(device)) => ends_when(&link.object.label, &device.name),
-        _ => format!("{}{inside}", link.object.label),
-    };
-    let right = match (link.closes, link.relation, link.since) {
+
+    /// One line each, below the object.
+    fn notes(&mut self, link: &Link, notes: &[String]) {
+        let lead = " ".repeat(self.indent);
+        for note in notes {
+            self.page.paragraph(&lead, note);
+        }
+        if let Some(doubt) = &link.doubt {
+            self.page.paragraph(&lead, &format!("not beyond doubt: {doubt}"));
+        }
+    }
+}
+
+/// A note that says where a task is, and the other notes.
+pub(super) fn inside(link: &Link) -> (Option<&String>, &[String]) {
+    match link.notes.split_first() {
+        Some((first, rest)) if first.starts_with("in ") => (Some(first), rest),
+        _ => (None, &link.notes),
+    }
+}
+
+/// The object of a link in words.
+fn object(link: &Link) -> String {
+    match (link.relation, &link.object.device, inside(link).0) {
+        (Relation::EndsOnlyWhen, Some(device), _) => ends_when(&link.object.label, &device.name),
+        (_, _, Some(inside)) => format!("{} {inside}", link.object.label),
+        _ => link.object.label.clone(),
+    }
+}
+
+/// What stands at the right of a link; empty if nothing does.
+fn right(finding: &Finding, link: &Link) -> String {
+    match (link.closes, link.relation, link.since) {
         (true, ..) => "<-- closes the cycle".to_owned(),
         (_, Relation::WaitsFor, Some(since)) => format!("since {}", relative(finding.base, since)),
         _ => String::new(),
-    };
-    let lead = if words.len() <= 9 { format!("    {words:9}  ") } else { format!("    {words}  ") };
-    page.columns(&lead, &object, COLUMN, &right);
-    notes(page, link, rest);
-}
-
-fn notes(page: &mut Page, link: &Link, notes: &[String]) {
-    let mut notes = notes.to_vec();
-    notes.extend(link.doubt.iter().map(|doubt| format!("not beyond doubt: {doubt}")));
-    if !notes.is_empty() {
-        page.wrapped(&format!("{:INDENT$}(", ""), INDENT + 1, &format!("{})", notes.join("; ")));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What people and programs read.
 
-use super::{Report, kmsg_lines, verdict};
+use super::{Report, kmsg_lines, verdict, verdict_in};
 use crate::diagnose::scenario::{BASE, Scenario, look, rescan_deadlock, resume_of_port};
 use crate::diagnose::{findings, findings_at_end};
 use crate::trace::Session;
@@ -36,6 +36,18 @@ fn deadlock_as_text() {
     let text = report(&deadlock()).text();
     assert_fits(&text);
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn deadlock_on_a_small_console() {
+    let report = report(&deadlock());
+    for columns in [60, 80] {
+        let (text, said) = (report.text_in(columns), verdict_in(&report.findings[0], columns));
+        for line in text.lines().chain(said.lines()) {
+            assert!(line.chars().count() <= columns, "{line}");
+        }
+    }
+    insta::assert_snapshot!(report.text_in(80));
 }
 
 #[test]

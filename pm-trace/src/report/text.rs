@@ -1,16 +1,19 @@
 //! The report as text.
 
-use super::wrap::Page;
 use super::{Report, finding};
-use crate::diagnose::{CycleSummary, Outcome, Severity, StepSummary, seconds};
+use crate::diagnose::{CycleSummary, Outcome, PhaseSummary, Severity, StepSummary, seconds};
+use crate::event::Nanos;
+use crate::text::Page;
 
 /// Steps of devices shown per cycle.
 const SLOWEST: usize = 5;
 /// Phases deeper than this are left out.
 const DEPTH: u32 = 1;
+/// And so are shorter ones.
+const SHORTEST: Nanos = 1_000_000;
 
-pub(super) fn report(report: &Report) -> String {
-    let mut page = Page::default();
+pub(super) fn report(report: &Report, columns: usize) -> String {
+    let mut page = Page::new(columns);
     let kernel =
         report.session.as_ref().map(|session| format!("kernel {}", session.kernel)).unwrap_or_default();
     let (bad, info): (Vec<_>, Vec<_>) =
@@ -43,31 +46,26 @@ fn nothing_found(report: &Report) -> String {
 
 fn show_cycle(page: &mut Page, cycle: &CycleSummary) {
     page.gap();
+    let took = seconds(cycle.took);
     let outcome = match cycle.outcome {
-        Outcome::Resumed => "resumed",
-        Outcome::Suspending => "did not get asleep",
-        Outcome::Resuming => "did not come back",
-        Outcome::Aborted => "given up before devices were suspended",
+        Outcome::Resumed => format!("resumed, {took} in all"),
+        Outcome::Suspending => format!("not asleep after {took}"),
+        Outcome::Resuming => format!("not back after {took}"),
+        Outcome::Aborted => format!("given up after {took}, before devices were suspended"),
     };
     let lost = if cycle.lost > 0 { format!(", {} lost", cycle.lost) } else { String::new() };
+    let column = page.width() / 2;
     page.columns(
         &format!("cycle {}  ", cycle.number),
-        &format!("{outcome} after {}", seconds(cycle.took)),
-        super::wrap::WIDTH / 2,
+        &outcome,
+        column,
         &format!(
             "{} of {} devices resumed, {} events{lost}",
             cycle.devices_resumed, cycle.devices_to_resume, cycle.events
         ),
     );
-    let phases: Vec<String> = cycle
-        .phases
-        .iter()
-        .filter(|phase| phase.depth <= DEPTH && !phase.action.starts_with("CPU_"))
-        .map(|phase| match phase.took {
-            Some(took) => format!("{} {}", phase.action, seconds(took)),
-            None => format!("{} (not ended)", phase.action),
-        })
-        .collect();
+    let phases: Vec<String> =
+        cycle.phases.iter().filter(|phase| is_told(phase)).map(|phase| phase_text(phase)).collect();
     if !phases.is_empty() {
         page.paragraph("  phases     ", &phases.join(", "));
     }
@@ -75,14 +73,28 @@ fn show_cycle(page: &mut Page, cycle: &CycleSummary) {
     steps(page, "  failed     ", cycle.failed.iter());
 }
 
+fn is_told(phase: &PhaseSummary) -> bool {
+    phase.depth <= DEPTH
+        && !phase.action.starts_with("CPU_")
+        && phase.took.is_none_or(|took| took >= SHORTEST)
+}
+
+fn phase_text(phase: &PhaseSummary) -> String {
+    let Some(took) = phase.took else { return format!("{} (not ended)", phase.action) };
+    // timekeeping_resume() sets the clock of events forward by the time asleep.
+    let asleep = if phase.action == "syscore_resume" { " (with the time asleep)" } else { "" };
+    format!("{} {}{asleep}", phase.action, seconds(took))
+}
+
 fn steps<'a>(page: &mut Page, title: &str, steps: impl Iterator<Item = &'a StepSummary>) {
     let told: Vec<String> = steps
         .map(|step| {
-            let driver = [&step.device.driver, &step.device.bus, &step.device.class];
-            let driver = driver.into_iter().find(|text| !text.is_empty());
-            let driver = driver.map(|driver| format!(" ({driver})")).unwrap_or_default();
+            let sort = match step.device.sort() {
+                sort if sort.is_empty() || sort == step.device.name => String::new(),
+                sort => format!(" ({sort})"),
+            };
             let error = if step.error == 0 { String::new() } else { format!(", error {}", step.error) };
-            format!("{} of {}{driver} {}{error}", step.step, step.device.name, seconds(step.took))
+            format!("{} of {}{sort} {}{error}", step.step, step.device.name, seconds(step.callback))
         })
         .collect();
     if !told.is_empty() {

@@ -1,8 +1,8 @@
 //! A finding in short: for the console of a machine that is stuck, and for the kernel log.
 
 use super::finding;
-use super::wrap::Page;
 use crate::diagnose::{Finding, Kind, Link, Relation, relative};
+use crate::text::{self, Page, WIDTH};
 
 /// Most lines for the kernel log.
 const LINES: usize = 8;
@@ -11,7 +11,12 @@ const BYTES: usize = 200;
 
 /// What live mode prints on the console: the finding as in the report, at most 100 columns.
 pub fn verdict(finding: &Finding) -> String {
-    let mut page = Page::default();
+    verdict_in(finding, WIDTH)
+}
+
+/// The same for a console of so many columns.
+pub fn verdict_in(finding: &Finding, columns: usize) -> String {
+    let mut page = Page::new(columns);
     finding::show(&mut page, finding, "");
     page.into_text()
 }
@@ -58,8 +63,7 @@ fn link(finding: &Finding, place: usize, link: &Link) -> Option<String> {
             Some(format!("{}{role} waits for {}{since}", link.waiter.label, link.object.label))
         }
         relation => {
-            let inside = link.notes.first().filter(|note| note.starts_with("in "));
-            let inside = inside.map(|note| format!(" {note}")).unwrap_or_default();
+            let inside = finding::inside(link).0.map(|note| format!(" {note}")).unwrap_or_default();
             Some(format!("{} {} {}{inside}", link.waiter.label, relation.words(), link.object.label))
         }
     }
@@ -67,11 +71,9 @@ fn link(finding: &Finding, place: usize, link: &Link) -> Option<String> {
 
 /// With the prefix, free of control characters, cut to size.
 fn kernel_line(line: &str) -> String {
-    let mut text = format!("pm-trace: {}", crate::text::line(line));
-    if text.len() > BYTES {
-        let end = (0..=BYTES - 3).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-        text.truncate(end);
-        text.push_str("...");
+    let text = format!("pm-trace: {}", text::line(line));
+    if text.len() <= BYTES {
+        return text;
     }
-    text
+    format!("{}...", text::cut(&text, BYTES - 3))
 }
