@@ -1,0 +1,113 @@
+//! Reports on traces of real kernels (`tests/data/traces`).
+
+mod common;
+
+use common::{pm_trace, stderr, stdout};
+use serde_json::Value;
+use std::path::PathBuf;
+
+fn trace(name: &str) -> PathBuf {
+    let path = format!("{}/tests/data/traces/{name}.pmtrace", env!("CARGO_MANIFEST_DIR"));
+    path.into()
+}
+
+/// The text report and, from the JSON one, the findings; both with this exit code.
+fn report(name: &str, code: i32) -> (String, Value) {
+    let text = pm_trace().arg("report").arg(trace(name)).assert().code(code);
+    assert_eq!(stderr(&text), "");
+    let text = stdout(&text);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    let json = pm_trace().arg("report").arg(trace(name)).args(["--format", "json"]).assert().code(code);
+    let mut report: Value = serde_json::from_str(&stdout(&json)).unwrap();
+    assert_eq!(report["loss"]["lost"], 0);
+    assert_eq!(report["loss"]["undecoded"], 0);
+    (text, report["findings"].take())
+}
+
+/// What every deadlock of a rescan with the resume of its device must say.
+fn assert_rescan_deadlock(findings: &Value, device: &str, driver: &str, port: &str) {
+    assert_eq!(findings.as_array().unwrap().len(), 1);
+    let finding = &findings[0];
+    assert_eq!((&finding["kind"], &finding["confidence"]), (&"deadlock".into(), &"proved".into()));
+    let first = &finding["devices"][0];
+    assert_eq!(
+        (&first["name"], &first["driver"], &first["port"]),
+        (&device.into(), &driver.into(), &port.into())
+    );
+    let chain = finding["chain"].as_array().unwrap();
+    let relations: Vec<&str> = chain.iter().filter_map(|link| link["relation"].as_str()).collect();
+    let expected = ["performed_by", "waits_for", "held_by", "queued_by", "waits_for", "ends_only_when"];
+    assert_eq!(relations, expected);
+    assert_eq!(chain[1]["object"]["label"], format!("device lock of {device}"));
+    assert_eq!(chain[2]["notes"][0], format!("in scsi_rescan_device({device})"));
+    assert!(chain[3]["notes"][0].as_str().unwrap().starts_with("ata_scsi_dev_rescan, queued by scsi_eh_"));
+    assert_eq!(chain[4]["object"]["label"], format!("request queue of {device}"));
+    let stack = chain[4]["stack"].as_array().unwrap();
+    assert!(
+        stack.iter().any(|frame| frame.as_str().unwrap().starts_with("scsi_rescan_device+")),
+        "{stack:?}"
+    );
+    let notes = chain[4]["notes"].to_string();
+    assert!(notes.contains("power.is_suspended=1 read at the start of its resume"), "{notes}");
+    let ordering = &finding["ordering"];
+    assert_eq!(ordering["relations"], serde_json::json!(["supplier", "descendant"]));
+    assert_eq!(ordering["guaranteed"], false);
+    assert_eq!(ordering["link"]["supplier"]["name"], port);
+    assert_eq!(ordering["link"]["stateless"], true);
+    assert_eq!(finding["known_issue"]["id"], "kernel bug 217530");
+    assert_eq!(finding["behind"]["devices_not_done"], 1);
+}
+
+#[test]
+fn deadlock_of_the_cdrom_on_6_1() {
+    let (text, findings) = report("6.1-rescan-deadlock", 3);
+    assert_rescan_deadlock(&findings, "1:0:0:0", "sr", "ata2");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn deadlock_of_the_disk_on_6_12() {
+    let (text, findings) = report("6.12-rescan-deadlock-disk", 3);
+    assert_rescan_deadlock(&findings, "0:0:0:0", "sd", "ata1");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn guarded_rescan_on_6_12() {
+    let (text, findings) = report("6.12-rescan-guarded", 0);
+    assert_eq!(findings.as_array().unwrap().len(), 1);
+    assert_eq!((&findings[0]["kind"], &findings[0]["severity"]), (&"guarded".into(), &"info".into()));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn healthy_suspends() {
+    for kernel in ["6.1", "6.12"] {
+        let (text, findings) = report(&format!("{kernel}-healthy"), 0);
+        assert_eq!(findings, serde_json::json!([]));
+        insta::assert_snapshot!(format!("healthy_{kernel}"), text);
+    }
+}
+
+/// A reset may end a trace anywhere: what was whole until then is reported, and the cycle of waits is found
+/// as soon as the events that form it are in.
+#[test]
+fn a_deadlock_is_found_in_what_is_left_of_its_trace() {
+    use pm_trace::model::Model;
+    let mut whole = pm_trace::trace::Trace::open(&trace("6.1-rescan-deadlock")).unwrap();
+    let events: Vec<_> = whole.by_ref().collect();
+    let mut model = Model::new();
+    let mut found_after = None;
+    for (count, event) in events.iter().enumerate() {
+        model.apply(event);
+        let found = pm_trace::diagnose::findings_at_end(&model);
+        if found_after.is_none() && !found.is_empty() {
+            found_after = Some(count);
+        }
+        assert_eq!(found_after.is_some(), !found.is_empty(), "at event {count}");
+    }
+    let closed = pm_trace::diagnose::findings_at_end(&model)[0].closed_at.unwrap();
+    assert_eq!(events[found_after.unwrap()].time, closed);
+}
