@@ -78,7 +78,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { boot_s: 120, scenario_s: 90, hold_s: 5 }
+        Self { boot_s: 120, scenario_s: 90, hold_s: 3 }
     }
 }
 
