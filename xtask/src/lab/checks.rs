@@ -292,13 +292,22 @@ fn value(rule: &ValueRule, documents: &[(&str, &Value)]) -> Check {
         let number = value.as_f64().or_else(|| value.as_array().map(|elements| elements.len() as f64));
         rule.at_least.is_none_or(|least| number.is_some_and(|number| number >= least))
     };
-    let wrong: Vec<&Value> = found.iter().copied().filter(|value| !(equal(value) && enough(value))).collect();
+    let same = |value: &&Value| {
+        rule.same
+            .as_ref()
+            .is_none_or(|[one, other]| value.get(one).is_some_and(|one| value.get(other) == Some(one)))
+    };
+    let good = |value: &&Value| equal(value) && enough(value) && same(value);
+    let wrong: Vec<&Value> = found.iter().copied().filter(|value| !good(value)).collect();
     let mut expected = format!("{} ", rule.pointer);
     if let Some(wanted) = &rule.equals {
         expected.push_str(&format!("= {wanted}"));
     }
     if let Some(least) = rule.at_least {
         expected.push_str(&format!(">= {least}"));
+    }
+    if let Some([one, other]) = &rule.same {
+        expected.push_str(&format!("with {one} = {other}"));
     }
     let seen = match (found.len(), wrong.first()) {
         (0, _) => "not in the report".to_owned(),

@@ -93,6 +93,22 @@ fn a_pointer_looks_into_every_element() {
 }
 
 #[test]
+fn two_members_can_be_compared() {
+    let toml = r#"
+        ending = "resumed"
+        value = [{ name = "all resumed", pointer = "/cycles/*", same = ["resumed", "suspended"] }]
+        "#;
+    for (json, good) in [
+        (json!({ "cycles": [{ "resumed": 3, "suspended": 3 }] }), true),
+        (json!({ "cycles": [{ "resumed": 3, "suspended": 3 }, { "resumed": 2, "suspended": 3 }] }), false),
+        (json!({ "cycles": [{}] }), false),
+    ] {
+        let checks = run(toml, Ending::Resumed, &Observed::default(), json);
+        assert_eq!(failed(&checks).is_empty(), good);
+    }
+}
+
+#[test]
 fn complaints_and_taints_fail() {
     let mut seen = Observed { trouble: vec!["WARNING: CPU: 0".into()], ..Observed::default() };
     seen.facts.insert("tainted".into(), "512".into());

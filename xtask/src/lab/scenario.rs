@@ -215,6 +215,8 @@ pub(crate) struct ValueRule {
     pub(crate) pointer: String,
     /// Every value found must equal this.
     pub(crate) equals: Option<serde_json::Value>,
+    /// These two members of every object found must be equal.
+    pub(crate) same: Option<[String; 2]>,
     /// Every number found must be at least this; arrays count their elements.
     pub(crate) at_least: Option<f64>,
 }
