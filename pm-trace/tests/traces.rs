@@ -61,10 +61,12 @@ fn assert_rescan_deadlock(findings: &Value, device: &str, driver: &str, port: &s
 }
 
 #[test]
-fn deadlock_of_the_cdrom_on_6_1() {
-    let (text, findings) = report("6.1-rescan-deadlock", 3);
-    assert_rescan_deadlock(&findings, "1:0:0:0", "sr", "ata2");
-    insta::assert_snapshot!(text);
+fn deadlock_of_the_cdrom() {
+    for kernel in ["6.1", "6.12"] {
+        let (text, findings) = report(&format!("{kernel}-rescan-deadlock"), 3);
+        assert_rescan_deadlock(&findings, "1:0:0:0", "sr", "ata2");
+        insta::assert_snapshot!(format!("deadlock_{kernel}"), text);
+    }
 }
 
 #[test]
