@@ -228,14 +228,8 @@ impl<'a> Namer<'a> {
     /// What the one who queued a work was doing.
     pub(crate) fn queued_in(&self, origin: &QueuedBy) -> Option<String> {
         match origin.context.as_ref()? {
-            Context::AtaEh { port } => {
-                let revalidated = self.model.port(*port)?.revalidated;
-                let after =
-                    revalidated.filter(|done| done.task.tid == origin.task.tid && done.at <= origin.at);
-                Some(match after {
-                    Some(_) => format!("after revalidating {}", self.port(*port)),
-                    None => format!("in error handling of {}", self.port(*port)),
-                })
+            Context::AtaEh { port } if origin.revalidated.is_some() => {
+                Some(format!("after revalidating {}", self.port(*port)))
             }
             context => Some(format!("in {}", self.context(context))),
         }

@@ -246,6 +246,8 @@ pub(crate) fn rescan_begins(s: &mut Scenario) {
     s.at(320).push(Body::WorkDelayed { work: RESCAN_WORK, function, delay: 0 });
     let workqueue = "events".to_owned();
     s.push(Body::WorkQueued { work: RESCAN_WORK, function, workqueue, wq_flags: 0 });
+    // Setting the transfer mode revalidates once more.
+    s.ata(AtaOp::Revalidate);
     s.at(321).by(46, "kworker/1:1").push(Body::WorkStart { work: RESCAN_WORK, function });
     s.ata(AtaOp::Rescan);
 }

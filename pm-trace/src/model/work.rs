@@ -34,6 +34,8 @@ pub struct QueuedBy {
     pub at: At,
     /// What the task was inside of, innermost.
     pub context: Option<Context>,
+    /// If that is error handling of an ATA port: when it had revalidated a device.
+    pub revalidated: Option<At>,
     /// Name of the workqueue, empty if unknown.
     pub workqueue: String,
     /// Jiffies of delay, if it was asked for with one.

@@ -31,7 +31,12 @@ pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
 fn queued_by(model: &Model, who: TaskRef, at: At, workqueue: String, delay: Option<u64>) -> QueuedBy {
     let context = model.task(who.tid).and_then(|task| task.innermost());
     let context = context.map(|entered| entered.context.without_origin());
-    QueuedBy { task: who, at, context, workqueue, delay }
+    let revalidated = match context {
+        Some(Context::AtaEh { port }) => model.port(port).and_then(|port| port.revalidated),
+        _ => None,
+    };
+    let revalidated = revalidated.filter(|done| done.task.tid == who.tid).map(|done| done.at);
+    QueuedBy { task: who, at, context, revalidated, workqueue, delay }
 }
 
 fn queued(model: &mut Model, work: ObjId, function: Option<SymId>, by: QueuedBy) {
