@@ -76,7 +76,7 @@ fn equal(name: &str, expected: &str, seen: &str) -> Check {
 fn console(expect: &Expect, seen: &Observed) -> Vec<Check> {
     let mut checks = Vec::new();
     for text in &expect.console {
-        let ok = seen.console.contains(text);
+        let ok = seen.console.lines().any(|line| holds(line, text));
         checks.push(check(
             format!("console shows {text:?}"),
             "shown",
@@ -117,10 +117,9 @@ fn command(rule: &CommandRule, seen: &Observed) -> Vec<Check> {
     let name = &rule.name;
     let exit = seen.facts.get(&format!("exit.{name}")).map_or("it was not run", String::as_str);
     let mut checks = vec![equal(&format!("exit code of {name}"), &rule.exit.to_string(), exit)];
-    let said = seen.said.get(name).map(|said| said.split_whitespace().collect::<Vec<_>>().join(" "));
-    let said = said.unwrap_or_default();
+    let said = seen.said.get(name).map(|said| squeezed(said)).unwrap_or_default();
     for text in &rule.says {
-        let ok = said.contains(text);
+        let ok = holds(&said, text);
         let seen = if ok { "said" } else { &said };
         checks.push(check(format!("{name} says {text:?}"), "said", seen, ok));
     }
@@ -161,7 +160,7 @@ fn traces(expect: &Expect, reports: &[Report]) -> Vec<Check> {
         }
     }
     for text in &expect.report {
-        let ok = texts.contains(text);
+        let ok = holds(&texts, text);
         checks.push(check(
             format!("report shows {text:?}"),
             "shown",
@@ -267,16 +266,32 @@ fn matches(rule: &FindingRule, finding: &Value) -> bool {
     let chain = finding.get("chain").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     contain(&rule.members, finding)
         && (rule.link.is_empty() || chain.iter().any(|link| contain(&rule.link, link)))
-        && rule.contains.iter().all(|wanted| text.contains(wanted))
+        && rule.contains.iter().all(|wanted| holds(&text, wanted))
 }
 
 /// Whether each of these members of an object contains its text.
 fn contain(members: &BTreeMap<String, String>, object: &Value) -> bool {
     members.iter().all(|(name, wanted)| match object.get(name) {
-        Some(Value::String(text)) => text.contains(wanted),
-        Some(value) => value.to_string().contains(wanted),
+        Some(Value::String(text)) => holds(text, wanted),
+        Some(value) => holds(&value.to_string(), wanted),
         None => false,
     })
+}
+
+/// Whether the text contains the wanted one, in which `*` stands for anything and one space for any blanks.
+fn holds(text: &str, wanted: &str) -> bool {
+    let text = squeezed(text);
+    let mut rest = text.as_str();
+    wanted.split('*').all(|part| {
+        let found = rest.split_once(part);
+        rest = found.map_or(rest, |(_, behind)| behind);
+        found.is_some()
+    })
+}
+
+/// The words with one space in between: reports wrap their lines.
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn value(rule: &ValueRule, documents: &[(&str, &Value)]) -> Check {

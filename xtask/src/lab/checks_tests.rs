@@ -142,6 +142,17 @@ fn links_of_a_chain_are_looked_at_one_by_one() {
 }
 
 #[test]
+fn texts_are_found_however_they_are_wrapped() {
+    let text = "  held by  kworker/1:1[46]\n           <- queued by scsi_eh_1[98]\n           at +0.32 s";
+    for wanted in ["held by kworker", "queued by scsi_eh_1[*] at +", "held*queued*s", ""] {
+        assert!(holds(text, wanted), "{wanted}");
+    }
+    for wanted in ["held  by", "queued*held", "scsi_eh_1[*] at -", "s*s*s*s*s*s"] {
+        assert!(!holds(text, wanted), "{wanted}");
+    }
+}
+
+#[test]
 fn commands_are_judged_by_exit_code_and_words() {
     let toml =
         "ending = 'resumed'\ncommand = [{ name = 'no-root', exit = 1, says = ['needs root', 'try sudo'] }]";
