@@ -1,6 +1,6 @@
 //! `pm-trace doctor`: can this machine be traced, and what is lost if not everything is there?
 //!
-//! The checks are a table ([`CHECKS`]); each says what it found, what follows from it, and what to do. They
+//! The checks are a table (`CHECKS`); each says what it found, what follows from it, and what to do. They
 //! look at facts (files, type information, capabilities) and change nothing. A check fails only if tracing is
 //! impossible without what it looks at; everything else is a warning with its price.
 

@@ -2,7 +2,7 @@
 //!
 //! Names of devices, tasks and functions, strings of a trace and file names are untrusted: an escape
 //! sequence in one of them could move the cursor, hide text or change the terminal. [`is_unsafe`] says
-//! which characters never reach one; [`line`] and [`Terminal`] replace them.
+//! which characters never reach one; [`line()`] and [`Terminal`] replace them.
 
 mod page;
 

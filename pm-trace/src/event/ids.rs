@@ -14,7 +14,7 @@ pub type Nanos = u64;
 #[serde(transparent)]
 pub struct ObjId(#[n(0)] pub u32);
 
-/// A kernel function, named by a [`Body::Symbol`] event earlier in the trace.
+/// A kernel function, named by a [`Body::Symbol`](super::Body::Symbol) event earlier in the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize)]
 #[cbor(transparent)]
 #[serde(transparent)]

@@ -64,8 +64,7 @@ fn show_cycle(page: &mut Page, cycle: &CycleSummary) {
             cycle.devices_resumed, cycle.devices_to_resume, cycle.events
         ),
     );
-    let phases: Vec<String> =
-        cycle.phases.iter().filter(|phase| is_told(phase)).map(|phase| phase_text(phase)).collect();
+    let phases: Vec<String> = cycle.phases.iter().filter(|phase| is_told(phase)).map(phase_text).collect();
     if !phases.is_empty() {
         page.paragraph("  phases     ", &phases.join(", "));
     }
