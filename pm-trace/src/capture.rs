@@ -4,11 +4,13 @@
 //! | module | holds |
 //! |---|---|
 //! | [`hooks`] | the table of hooks: what each means, where it is put, what is lost without it |
+//! | [`loader`] | the eBPF object and its maps |
 //! | [`probes`] | loading and attaching, the counters of each program |
 //! | [`ids`] | small numbers for kernel addresses |
 //! | [`decode`] | records into events |
 //! | [`drain`] | the ring buffer into a stream of events, with loss and undecodable records |
 //! | [`recorder`] | a recording: events to the trace file and to the model |
+//! | [`head`] | what a trace says about itself |
 //! | [`switches`] | the machine's switches (RTC alarm, `pm_test`, sleep state), put back afterwards |
 //! | [`freezer`] | `/dev/snapshot`: freezing everybody else |
 //! | [`live`] | the collector that runs meanwhile |
@@ -19,9 +21,11 @@
 pub mod decode;
 pub mod drain;
 pub mod freezer;
+pub mod head;
 pub mod hooks;
 pub mod ids;
 pub mod live;
+pub mod loader;
 pub mod probes;
 pub mod record;
 pub mod recorder;

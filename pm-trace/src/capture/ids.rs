@@ -1,6 +1,7 @@
 //! Small numbers for kernel addresses: the one place where addresses end.
 
 use crate::event::{ObjId, SymId};
+use crate::kernel::symbols::Symbols;
 use std::collections::HashMap;
 
 /// Most objects told apart. A machine has a few thousand that matter; what comes after gets no id.
@@ -53,6 +54,26 @@ pub struct Function {
 pub trait Symbolise: Send {
     /// The function, or `None` if the address lies in none.
     fn function(&self, address: u64) -> Option<Function>;
+}
+
+impl Symbolise for Symbols {
+    fn function(&self, address: u64) -> Option<Function> {
+        let symbol = self.lookup(address)?;
+        Some(Function {
+            start: address - symbol.offset,
+            name: symbol.name.to_owned(),
+            module: symbol.module.to_owned(),
+        })
+    }
+}
+
+/// For a kernel that hides its symbols.
+pub struct NoSymbols;
+
+impl Symbolise for NoSymbols {
+    fn function(&self, _: u64) -> Option<Function> {
+        None
+    }
 }
 
 /// Gives each function a small id.

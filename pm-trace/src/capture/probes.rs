@@ -1,19 +1,16 @@
 //! Loading and attaching the programs, and their counters.
 
 use super::hooks::{HOOKS, HookSpec, Place};
+use super::loader;
 use crate::kernel::layout::Layout;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
 use aya::programs::{Iter, Program, ProgramError};
-use aya::{Btf, Ebpf, EbpfLoader};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use aya::{Btf, Ebpf};
 use pm_trace_common::control::{Counters, armed};
 use pm_trace_common::hook::Hook;
-use pm_trace_common::member::{KernelFacts, MISSING};
+use pm_trace_common::member::MISSING;
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, AsRawFd as _};
-
-/// The eBPF object, built by the build script.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pm-trace-ebpf"));
 
 /// Why nothing can be captured.
 #[derive(Debug, thiserror::Error)]
@@ -85,46 +82,8 @@ const CONTROL_WORDS: usize = size_of::<pm_trace_common::control::Control>() / si
 /// Size of the ring buffer where nothing is recorded, in bytes.
 const VERIFY_BUFFER: u32 = 64 << 10;
 
-/// The facts as the words of the programs' global.
-fn words(facts: &KernelFacts) -> Vec<u32> {
-    facts.members.iter().copied().chain([facts.rescan_takes_sdev]).collect()
-}
-
 fn required(spec: &HookSpec, reason: &str) -> ProbeError {
     ProbeError::Required { meaning: spec.meaning, reason: reason.to_owned(), lost: spec.lost }
-}
-
-/// A loader that did not read the kernel's BTF.
-///
-/// `EbpfLoader::new` always parses all of it, to have it for relocations, of which rustc emits none. That
-/// takes almost half of the time until the programs are loaded. It does without if the file cannot be opened,
-/// so for this moment none can.
-fn loader_without_btf() -> EbpfLoader<'static> {
-    let _no_files = NoFiles::begin();
-    let mut loader = EbpfLoader::new();
-    loader.btf(None);
-    loader
-}
-
-/// While it lives, this process opens no file.
-struct NoFiles(Option<(u64, u64)>);
-
-impl NoFiles {
-    fn begin() -> Self {
-        let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Self(None) };
-        // Descriptors that are open stay so.
-        Self(setrlimit(Resource::RLIMIT_NOFILE, 0, hard).ok().map(|()| (soft, hard)))
-    }
-}
-
-impl Drop for NoFiles {
-    fn drop(&mut self) {
-        if let Some((soft, hard)) = self.0
-            && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, soft, hard)
-        {
-            log::warn!("cannot restore the limit of open files: {error}");
-        }
-    }
 }
 
 /// What this kernel lacks of what the hook needs; `None` if nothing.
@@ -157,7 +116,7 @@ impl Probes {
     /// # Errors
     /// The maps cannot be created, or a required program is refused.
     pub fn load(layout: &Layout, buffer: u32, log: bool) -> Result<Self, ProbeError> {
-        let mut probes = Self::create(&words(&layout.facts), buffer, log)?;
+        let mut probes = Self::create(&loader::words(&layout.facts), buffer, log)?;
         for spec in &HOOKS {
             let loaded = unmet(spec, layout).map_or_else(|| probes.load_one(spec), Err);
             let placement = match loaded {
@@ -176,8 +135,10 @@ impl Probes {
     /// # Errors
     /// The maps cannot be created. What the verifier says of each program is in the result.
     pub fn verify(layout: &Layout) -> Result<Vec<Verified>, ProbeError> {
-        let words: Vec<u32> =
-            words(&layout.facts).into_iter().map(|word| if word == MISSING { 0 } else { word }).collect();
+        let words: Vec<u32> = loader::words(&layout.facts)
+            .into_iter()
+            .map(|word| if word == MISSING { 0 } else { word })
+            .collect();
         let mut probes = Self::create(&words, VERIFY_BUFFER, true)?;
         let snapshot = probes.load_snapshot().map_err(|error| error.to_string());
         let verdicts = HOOKS.iter().map(|spec| {
@@ -189,12 +150,7 @@ impl Probes {
     }
 
     fn create(words: &[u32], buffer: u32, log: bool) -> Result<Self, ProbeError> {
-        let log_level: u8 = if log { log::Level::Debug as u8 } else { 0 };
-        let mut bpf = loader_without_btf()
-            .override_global("FACTS", words, true)
-            .override_global("AYA_LOG_LEVEL", &log_level, false)
-            .map_max_entries("EVENTS", buffer)
-            .load(OBJECT)?;
+        let mut bpf = loader::load(words, buffer, log)?;
         let counters = take(&mut bpf, "COUNTERS")?;
         let counters = PerCpuArray::try_from(counters).map_err(|error| ProbeError::Map("COUNTERS", error))?;
         let control = take(&mut bpf, "CONTROL")?;
@@ -408,14 +364,6 @@ fn parse_fdinfo(text: &str) -> ProgramStats {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_words_handed_over_match_the_programs_global() {
-        let facts =
-            KernelFacts { members: [7; pm_trace_common::member::Member::COUNT], rescan_takes_sdev: 1 };
-        assert_eq!(words(&facts).len() * size_of::<u32>(), size_of::<KernelFacts>());
-        assert_eq!(words(&facts).last(), Some(&1));
-    }
 
     #[test]
     fn fdinfo_of_a_program_is_read() {

@@ -2,17 +2,16 @@
 
 use super::decode::Decoder;
 use super::drain::Drain;
-use super::ids::{Function, Symbolise};
+use super::head;
+use super::ids::{NoSymbols, Symbolise};
 use super::probes::{Placement, ProbeError, Probes};
 use crate::diagnose::{self, Finding};
 use crate::event::{Body, Event, Nanos, TaskRef};
-use crate::kernel::layout::{self, Layout};
+use crate::kernel::layout;
 use crate::kernel::symbols::Symbols;
 use crate::kernel::system::System;
 use crate::model::Model;
-use crate::trace::{
-    self, Checkpoint, HookCounts, MissingMember, Mode, Overwrite, ProbeRecord, Session, Totals, Writer,
-};
+use crate::trace::{self, Checkpoint, HookCounts, Mode, Overwrite, Session, Totals, Writer};
 use aya::maps::{MapData, RingBuf};
 use pm_trace_common::control::armed;
 use std::path::PathBuf;
@@ -110,26 +109,6 @@ pub struct Recorder {
     logger: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
 }
 
-impl Symbolise for Symbols {
-    fn function(&self, address: u64) -> Option<Function> {
-        let symbol = self.lookup(address)?;
-        Some(Function {
-            start: address - symbol.offset,
-            name: symbol.name.to_owned(),
-            module: symbol.module.to_owned(),
-        })
-    }
-}
-
-/// Used where the kernel hides its symbols: stacks stay empty, everything else works.
-struct NoSymbols;
-
-impl Symbolise for NoSymbols {
-    fn function(&self, _: u64) -> Option<Function> {
-        None
-    }
-}
-
 impl Recorder {
     /// Loads and attaches the programs, and makes the head of the trace durable. The window stays closed.
     ///
@@ -156,19 +135,13 @@ impl Recorder {
                 .inspect_err(|error| log::warn!("the programs' own diagnostics are not shown: {error}"))
                 .ok()
         });
-        let session = session(&layout, &probes, options);
+        let session = head::session(&layout, &probes, options);
         let mut writer = Writer::create(&options.output, &session, options.overwrite)?;
         if let Some(tee) = &options.tee {
             writer.tee(tee, &session)?;
         }
-        let symbols: Box<dyn Symbolise> = match Symbols::load(system) {
-            Ok(symbols) => Box::new(symbols),
-            Err(error) => {
-                log::warn!("{error}");
-                Box::new(NoSymbols)
-            }
-        };
-        let drain = Drain::new(probes.take_ring()?, Decoder::new(layout.facts, symbols));
+        let decoder = Decoder::new(layout.facts, symbols(system));
+        let drain = Drain::new(probes.take_ring()?, decoder);
         Ok(Self {
             probes,
             drain,
@@ -363,6 +336,17 @@ impl Recorder {
     }
 }
 
+/// The kernel's symbols; where it hides them, stacks stay empty and everything else works.
+fn symbols(system: &dyn System) -> Box<dyn Symbolise> {
+    match Symbols::load(system) {
+        Ok(symbols) => Box::new(symbols),
+        Err(error) => {
+            log::warn!("{error}");
+            Box::new(NoSymbols)
+        }
+    }
+}
+
 fn is_snapshot_since(event: &Event, began: Nanos) -> bool {
     event.time >= began && matches!(event.body, Body::TaskSnapshot { .. })
 }
@@ -384,37 +368,6 @@ fn integrity(hooks: &[HookCounts]) -> Integrity {
         }
     }
     integrity
-}
-
-/// The head of the trace.
-fn session(layout: &Layout, probes: &Probes, options: &RecordOptions) -> Session {
-    let probes = probes.placements().map(|(spec, placement)| {
-        let (place, skipped) = match placement {
-            Placement::At(place) => (Some(place.to_string()), None),
-            Placement::Loaded => (None, Some("loaded, not attached".to_owned())),
-            Placement::Skipped(reason) => (None, Some(reason.clone())),
-        };
-        ProbeRecord {
-            hook: spec.hook.program().to_owned(),
-            subject: spec.subject.to_owned(),
-            meaning: spec.meaning.to_owned(),
-            place,
-            skipped,
-            lost: spec.lost.to_owned(),
-        }
-    });
-    let missing = layout.missing.iter().map(|missing| {
-        let place = missing.member.place();
-        MissingMember { member: format!("{}.{}", place.structure, place.path), reason: missing.to_string() }
-    });
-    Session {
-        probes: probes.collect(),
-        missing: missing.collect(),
-        ring_bytes: u64::from(options.buffer_mib) << 20,
-        mode: options.mode,
-        state: options.state.clone(),
-        ..trace::this_machine(options.command.clone())
-    }
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn a_devices_lock_is_known_by_its_address() {
     let mut decoder = decoder();
     let mut out = Vec::new();
     let stack = pm_trace_common::Stack { len: 0, frames: [0; pm_trace_common::STACK_DEPTH] };
-    let owner = lock::Owner { tid: 46, bits: 1, comm: *b"kworker/1:1\0\0\0\0\0" };
+    let owner = Owner { tid: 46, bits: 1, comm: *b"kworker/1:1\0\0\0\0\0" };
     let wait = lock::LockWait { lock: 0xf068, flags: lock::flags::MUTEX, reserved: 0, owner, stack };
     decoder.decode(&bytes(Kind::LockWait, wait), &mut out).unwrap();
     decoder.decode(&bytes(Kind::DeviceInfo, device(0xf000)), &mut out).unwrap();
@@ -77,7 +77,7 @@ fn stacks_are_symbols() {
         lock: 1,
         flags: 0,
         reserved: 0,
-        owner: lock::Owner { tid: 0, bits: 0, comm: [0; 16] },
+        owner: Owner { tid: 0, bits: 0, comm: [0; 16] },
         stack: pm_trace_common::Stack { len: 16, frames },
     };
     for _ in 0..2 {
@@ -106,7 +106,7 @@ fn a_reader_is_no_owner() {
     let mut out = Vec::new();
     let stack = pm_trace_common::Stack { len: 0, frames: [0; pm_trace_common::STACK_DEPTH] };
     for (bits, owned) in [(1, false), (0, true)] {
-        let owner = lock::Owner { tid: 46, bits, comm: [0; 16] };
+        let owner = Owner { tid: 46, bits, comm: [0; 16] };
         let wait = lock::LockWait { lock: 8, flags: lock::flags::WRITE, reserved: 0, owner, stack };
         decoder.decode(&bytes(Kind::LockWait, wait), &mut out).unwrap();
         let Some(Body::LockWait { owner, lock_kind, .. }) = out.pop().map(|event| event.body) else {

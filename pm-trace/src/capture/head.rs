@@ -1,0 +1,37 @@
+//! The head of a trace: what it says about itself.
+
+use super::probes::{Placement, Probes};
+use super::recorder::RecordOptions;
+use crate::kernel::layout::Layout;
+use crate::trace::{self, MissingMember, ProbeRecord, Session};
+
+/// The head of the trace that a recording with these options writes.
+pub fn session(layout: &Layout, probes: &Probes, options: &RecordOptions) -> Session {
+    let probes = probes.placements().map(|(spec, placement)| {
+        let (place, skipped) = match placement {
+            Placement::At(place) => (Some(place.to_string()), None),
+            Placement::Loaded => (None, Some("loaded, not attached".to_owned())),
+            Placement::Skipped(reason) => (None, Some(reason.clone())),
+        };
+        ProbeRecord {
+            hook: spec.hook.program().to_owned(),
+            subject: spec.subject.to_owned(),
+            meaning: spec.meaning.to_owned(),
+            place,
+            skipped,
+            lost: spec.lost.to_owned(),
+        }
+    });
+    let missing = layout.missing.iter().map(|missing| {
+        let place = missing.member.place();
+        MissingMember { member: format!("{}.{}", place.structure, place.path), reason: missing.to_string() }
+    });
+    Session {
+        probes: probes.collect(),
+        missing: missing.collect(),
+        ring_bytes: u64::from(options.buffer_mib) << 20,
+        mode: options.mode,
+        state: options.state.clone(),
+        ..trace::this_machine(options.command.clone())
+    }
+}

@@ -1,0 +1,73 @@
+//! The eBPF object, and getting it into the kernel without loss of time.
+
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use pm_trace_common::member::KernelFacts;
+
+/// The eBPF object, built by the build script.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pm-trace-ebpf"));
+
+/// The facts as the words of the programs' global.
+pub fn words(facts: &KernelFacts) -> Vec<u32> {
+    facts.members.iter().copied().chain([facts.rescan_takes_sdev]).collect()
+}
+
+/// Creates the maps and hands over the facts. `buffer` is the ring buffer's size in bytes; with `log` the
+/// programs send their own diagnostics.
+///
+/// # Errors
+/// A map cannot be created.
+pub fn load(words: &[u32], buffer: u32, log: bool) -> Result<Ebpf, EbpfError> {
+    let log_level: u8 = if log { log::Level::Debug as u8 } else { 0 };
+    loader_without_btf()
+        .override_global("FACTS", words, true)
+        .override_global("AYA_LOG_LEVEL", &log_level, false)
+        .map_max_entries("EVENTS", buffer)
+        .load(OBJECT)
+}
+
+/// A loader that did not read the kernel's BTF.
+///
+/// `EbpfLoader::new` always parses all of it, to have it for relocations, of which rustc emits none. That
+/// takes almost half of the time until the programs are loaded. It does without if the file cannot be opened,
+/// so for this moment none can.
+fn loader_without_btf() -> EbpfLoader<'static> {
+    let _no_files = NoFiles::begin();
+    let mut loader = EbpfLoader::new();
+    loader.btf(None);
+    loader
+}
+
+/// While it lives, this process opens no file.
+struct NoFiles(Option<(u64, u64)>);
+
+impl NoFiles {
+    fn begin() -> Self {
+        let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Self(None) };
+        // Descriptors that are open stay so.
+        Self(setrlimit(Resource::RLIMIT_NOFILE, 0, hard).ok().map(|()| (soft, hard)))
+    }
+}
+
+impl Drop for NoFiles {
+    fn drop(&mut self) {
+        if let Some((soft, hard)) = self.0
+            && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, soft, hard)
+        {
+            log::warn!("cannot restore the limit of open files: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_handed_over_match_the_programs_global() {
+        let facts =
+            KernelFacts { members: [7; pm_trace_common::member::Member::COUNT], rescan_takes_sdev: 1 };
+        assert_eq!(words(&facts).len() * size_of::<u32>(), size_of::<KernelFacts>());
+        assert_eq!(words(&facts).last(), Some(&1));
+    }
+}
