@@ -13,8 +13,10 @@ mod suspend;
 
 use crate::cli::{Cli, Command, OutputArgs};
 use crate::diagnose::{Finding, Kind};
+use crate::event::Clocks;
+use crate::kernel::clock;
 use crate::text::{Form, Terminal};
-use crate::trace::{self, Overwrite};
+use crate::trace::Overwrite;
 use anyhow::{Context as _, bail};
 use clap::CommandFactory;
 use std::io::{self, ErrorKind};
@@ -29,7 +31,7 @@ pub enum Outcome {
     Fine,
     /// No command was given.
     Usage,
-    /// A lockup or a hazard was found.
+    /// A lockup, a stall or a hazard was found.
     Found,
     /// This machine cannot be traced.
     Untraceable,
@@ -139,7 +141,7 @@ pub(crate) fn require_root(command: &str, why: &str) -> anyhow::Result<()> {
 
 /// The trace file asked for, or one named after date and time (UTC) in the current directory.
 pub(crate) fn output_path(args: &OutputArgs) -> PathBuf {
-    args.output.clone().unwrap_or_else(|| default_output(trace::clocks_now().realtime))
+    args.output.clone().unwrap_or_else(|| default_output(clock::now()))
 }
 
 /// Whether the trace file may be replaced.
@@ -147,8 +149,9 @@ pub(crate) fn overwrite(args: &OutputArgs) -> Overwrite {
     if args.force { Overwrite::Replace } else { Overwrite::Refuse }
 }
 
-fn default_output(realtime: u64) -> PathBuf {
-    let name: String = trace::utc(realtime)
+fn default_output(now: Clocks) -> PathBuf {
+    let name: String = now
+        .utc()
         .chars()
         .filter_map(|c| match c {
             'T' => Some('-'),
@@ -201,7 +204,7 @@ mod tests {
 
     #[test]
     fn default_names_tell_when() {
-        let path = default_output(1_735_689_599_000_000_000);
+        let path = default_output(Clocks { realtime: 1_735_689_599_000_000_000, ..Clocks::default() });
         assert_eq!(path, PathBuf::from("pm-trace-2024-12-31-235959.pmtrace"));
     }
 

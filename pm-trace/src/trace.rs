@@ -13,7 +13,6 @@
 
 mod block;
 mod error;
-mod machine;
 mod note;
 mod output;
 mod reader;
@@ -29,8 +28,6 @@ mod tests;
 pub use crate::event::Clocks;
 pub use block::{FORMAT_VERSION, MAX_EVENT, MAX_PAYLOAD};
 pub use error::{Error, Result};
-pub(crate) use machine::utc;
-pub use machine::{clocks_now, this_machine};
 pub use note::{Note, Problem};
 pub use reader::{Summary, Trace};
 pub use session::{Checkpoint, HookCounts, Kernel, MissingMember, Mode, ProbeRecord, Session, Totals};

@@ -2,11 +2,14 @@
 
 use super::probes::{Placement, Probes};
 use super::recorder::RecordOptions;
+use crate::kernel::clock;
 use crate::kernel::layout::Layout;
-use crate::trace::{self, MissingMember, ProbeRecord, Session};
+use crate::kernel::machine::Machine;
+use crate::kernel::system::System;
+use crate::trace::{MissingMember, ProbeRecord, Session};
 
 /// The head of the trace that a recording with these options writes.
-pub fn session(layout: &Layout, probes: &Probes, options: &RecordOptions) -> Session {
+pub fn session(system: &dyn System, layout: &Layout, probes: &Probes, options: &RecordOptions) -> Session {
     let probes = probes.placements().map(|(spec, placement)| {
         let (place, skipped) = match placement {
             Placement::At(place) => (Some(place.to_string()), None),
@@ -32,6 +35,6 @@ pub fn session(layout: &Layout, probes: &Probes, options: &RecordOptions) -> Ses
         ring_bytes: u64::from(options.buffer_mib) << 20,
         mode: options.mode,
         state: options.state.clone(),
-        ..trace::this_machine(options.command.clone())
+        ..Session::new(options.command.clone(), &Machine::probe(system), clock::now())
     }
 }

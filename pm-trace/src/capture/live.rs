@@ -119,7 +119,7 @@ fn keep(recorder: &mut Recorder, voice: &mut Voice) {
 
 fn announce(verdict: &Verdict, voice: &mut Voice) {
     voice.log(report::kmsg_lines(&verdict.finding));
-    let mut said = report::verdict(&verdict.finding);
+    let mut said = report::verdict_in(&verdict.finding, text::columns());
     if let Some(latency) = verdict.latency {
         let what = if verdict.finding.kind == Kind::Deadlock { "the cycle closed" } else { "it began" };
         said.push_str(&format!("pm-trace: verdict {:.3} s after {what}\n", latency.as_secs_f64()));

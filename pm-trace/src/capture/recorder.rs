@@ -7,9 +7,9 @@ use super::ids::{NoSymbols, Symbolise};
 use super::probes::{Placement, ProbeError, Probes};
 use crate::diagnose::{self, Finding};
 use crate::event::{Body, Event, Nanos, TaskRef};
-use crate::kernel::layout;
 use crate::kernel::symbols::Symbols;
 use crate::kernel::system::System;
+use crate::kernel::{clock, layout};
 use crate::model::Model;
 use crate::trace::{self, Checkpoint, HookCounts, Mode, Overwrite, Session, Totals, Writer};
 use aya::maps::{MapData, RingBuf};
@@ -135,7 +135,7 @@ impl Recorder {
                 .inspect_err(|error| log::warn!("the programs' own diagnostics are not shown: {error}"))
                 .ok()
         });
-        let session = head::session(&layout, &probes, options);
+        let session = head::session(system, &layout, &probes, options);
         let mut writer = Writer::create(&options.output, &session, options.overwrite)?;
         if let Some(tee) = &options.tee {
             writer.tee(tee, &session)?;
@@ -328,7 +328,7 @@ impl Recorder {
         let hooks = self.checkpoint();
         let path = self.writer.path().to_owned();
         let closed = hooks.and_then(|hooks| {
-            let clocks = trace::clocks_now();
+            let clocks = clock::now();
             let totals = Totals { clocks, cycles: self.cycles, hooks, ..Totals::default() };
             self.writer.finish(totals).map(drop).map_err(Into::into)
         });
@@ -353,7 +353,7 @@ fn is_snapshot_since(event: &Event, began: Nanos) -> bool {
 
 /// Nanoseconds of the clock that events carry.
 pub fn boottime() -> Nanos {
-    trace::clocks_now().boottime
+    clock::now().boottime
 }
 
 fn integrity(hooks: &[HookCounts]) -> Integrity {

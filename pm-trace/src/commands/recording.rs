@@ -89,7 +89,7 @@ pub(super) fn finish(recorder: Recorder) -> anyhow::Result<Outcome> {
     let recording = recorder.finish();
     let findings = diagnose::findings_at_end(&recording.model);
     let report = Report::new(Some(&recording.session), &recording.model, findings, Vec::new());
-    show(&report.text(), Form::Plain)?;
+    show(&report.text_in(text::columns()), Form::Plain)?;
     recording.closed?;
     say(&format!("pm-trace: the trace is in {}\n", text::path(&recording.path)));
     Ok(Outcome::of(&report.findings))

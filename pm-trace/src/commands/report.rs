@@ -5,7 +5,7 @@ use crate::cli::{Format, ReportArgs};
 use crate::diagnose;
 use crate::model::Model;
 use crate::report::Report;
-use crate::text::Form;
+use crate::text::{self, Form};
 use crate::trace::Trace;
 
 /// Reads a trace, explains it and shows the report.
@@ -22,7 +22,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     let findings = diagnose::findings_at_end(&model);
     let report = Report::new(trace.session(), &model, findings, notes);
     match args.format {
-        Format::Text => show(&report.text(), Form::Plain)?,
+        Format::Text => show(&report.text_in(text::columns()), Form::Plain)?,
         Format::Json => show(&report.json()?, Form::Json)?,
     }
     Ok(Outcome::of(&report.findings))
