@@ -88,10 +88,13 @@ fn required(spec: &HookSpec, reason: &str) -> ProbeError {
 
 /// What this kernel lacks of what the hook needs; `None` if nothing.
 fn unmet(spec: &HookSpec, layout: &Layout) -> Option<String> {
-    if spec.hook == Hook::ScsiRescan && layout.rescan_takes_sdev.is_none() {
-        return Some("the type of scsi_rescan_device's argument is unknown".to_owned());
+    let missing = layout.missing.iter().find(|missing| spec.needs.contains(&missing.member));
+    if missing.is_none() && spec.hook == Hook::ScsiRescan && layout.rescan_takes_sdev.is_none() {
+        return Some(
+            "no type information tells what scsi_rescan_device takes: its module brought none".to_owned(),
+        );
     }
-    layout.missing.iter().find(|missing| spec.needs.contains(&missing.member)).map(ToString::to_string)
+    missing.map(ToString::to_string)
 }
 
 /// What a failed load says, with the end of the verifier's log.

@@ -11,6 +11,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// A transition is over when its last phase has ended and nothing has happened for this long: work that the
 /// resume left behind is part of the story.
 const QUIET: Duration = Duration::from_millis(400);
+/// Or when its last phase ended this long ago, on a machine that is never quiet.
+const LINGER_MOST: Duration = Duration::from_secs(3);
 
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +60,7 @@ async fn record(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let deadline = until.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
-    let mut watch = Window { last: Instant::now(), cycles: 0 };
+    let mut watch = Window { last: Instant::now(), under_way: Instant::now(), cycles: 0 };
     let mut ended = None;
     recorder.await_transition()?;
     let mut child = start()?;
@@ -104,7 +106,10 @@ async fn wait(child: &mut Option<Child>) -> std::io::Result<ExitStatus> {
 
 /// The window that transitions open and quiet closes.
 struct Window {
+    /// When something last happened.
     last: Instant,
+    /// When the transition was last seen under way.
+    under_way: Instant,
     cycles: u32,
 }
 
@@ -118,7 +123,10 @@ impl Window {
             self.last = Instant::now();
         }
         let under_way = recorder.model().transition().is_some_and(|transition| transition.phase().is_some());
-        if under_way || self.last.elapsed() < QUIET {
+        if under_way {
+            self.under_way = Instant::now();
+        }
+        if under_way || (self.last.elapsed() < QUIET && self.under_way.elapsed() < LINGER_MOST) {
             return Ok(None);
         }
         recorder.close_window()?;

@@ -11,7 +11,7 @@ use crate::kernel::symbols::Symbols;
 use crate::kernel::system::System;
 use crate::kernel::{clock, layout};
 use crate::model::Model;
-use crate::trace::{self, Checkpoint, HookCounts, Mode, Overwrite, Session, Totals, Writer};
+use crate::trace::{self, Checkpoint, HookCounts, Mode, Overwrite, Session, Status, Totals, Writer};
 use aya::maps::{MapData, RingBuf};
 use pm_trace_common::control::armed;
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ pub enum RecordError {
     #[error(transparent)]
     Trace(#[from] trace::Error),
     /// Timers, signals or the command that is recorded.
-    #[error("cannot wait for events: {0}")]
+    #[error("{0}")]
     Wait(#[from] std::io::Error),
 }
 
@@ -87,8 +87,10 @@ pub struct Recording {
     pub model: Model,
     /// The trace file.
     pub path: PathBuf,
-    /// Whether the trace is complete on disk.
-    pub closed: Result<(), RecordError>,
+    /// The second output.
+    pub tee: Option<PathBuf>,
+    /// How writing went, if the trace is complete on disk.
+    pub closed: Result<Status, RecordError>,
     /// Detached when dropped, which takes seconds on a slow machine: nothing should wait for it.
     _probes: Probes,
 }
@@ -98,6 +100,7 @@ pub struct Recorder {
     probes: Probes,
     drain: Drain,
     writer: Writer,
+    tee: Option<PathBuf>,
     session: Session,
     model: Model,
     armed: Armed,
@@ -139,6 +142,10 @@ impl Recorder {
         let mut writer = Writer::create(&options.output, &session, options.overwrite)?;
         if let Some(tee) = &options.tee {
             writer.tee(tee, &session)?;
+            // In live mode the threads come later, to be exempt from freezing.
+            if options.mode == Mode::Watch {
+                writer.go_background()?;
+            }
         }
         let decoder = Decoder::new(layout.facts, symbols(system));
         let drain = Drain::new(probes.take_ring()?, decoder);
@@ -146,6 +153,7 @@ impl Recorder {
             probes,
             drain,
             writer,
+            tee: options.tee.clone(),
             session,
             model: Model::new(),
             armed,
@@ -330,9 +338,16 @@ impl Recorder {
         let closed = hooks.and_then(|hooks| {
             let clocks = clock::now();
             let totals = Totals { clocks, cycles: self.cycles, hooks, ..Totals::default() };
-            self.writer.finish(totals).map(drop).map_err(Into::into)
+            self.writer.finish(totals).map_err(Into::into)
         });
-        Recording { session: self.session, model: self.model, path, closed, _probes: self.probes }
+        Recording {
+            session: self.session,
+            model: self.model,
+            path,
+            tee: self.tee,
+            closed,
+            _probes: self.probes,
+        }
     }
 }
 

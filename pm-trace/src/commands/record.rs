@@ -36,7 +36,11 @@ pub(super) fn run(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcom
     let outcome = recording::finish(recorder)?;
     match ended? {
         Ended::Command(status) if !status.success() => {
-            anyhow::bail!("the command '{}' failed: {status}", args.command[0].to_string_lossy())
+            anyhow::bail!(
+                "the command '{}' failed: {status}. What happened until then is in the trace; try the command \
+                 alone first",
+                args.command[0].to_string_lossy()
+            )
         }
         Ended::Timeout if number == 0 => {
             say("pm-trace: nothing suspended this machine in that time\n");
@@ -51,6 +55,9 @@ fn start(args: &RecordArgs) -> std::io::Result<Option<Child>> {
     let Some((program, rest)) = args.command.split_first() else { return Ok(None) };
     Command::new(program).args(rest).spawn().map(Some).map_err(|error| {
         let program = program.to_string_lossy();
-        std::io::Error::new(error.kind(), format!("the command '{program}' cannot be started: {error}"))
+        std::io::Error::new(
+            error.kind(),
+            format!("the command '{program}' cannot be started: {error}; nothing was recorded"),
+        )
     })
 }

@@ -7,7 +7,8 @@ use crate::diagnose;
 use crate::kernel::system::Live;
 use crate::report::Report;
 use crate::text::{self, Form};
-use crate::trace::Mode;
+use crate::trace::{Mode, Status};
+use std::path::Path;
 
 /// What is to be recorded.
 pub(super) struct Plan<'a> {
@@ -70,6 +71,17 @@ pub(super) fn tell_trouble(recorder: &mut Recorder) {
     }
 }
 
+/// Says what the second output lacks.
+fn tell_tee(path: Option<&Path>, status: &Status) {
+    let (Some(path), Some(tee)) = (path, &status.tee) else { return };
+    let lacks = tee.dropped + u64::try_from(tee.waiting).unwrap_or(u64::MAX);
+    if lacks > 0 || tee.trouble.is_some() {
+        let why = tee.trouble.as_deref().unwrap_or("it took the bytes too slowly");
+        let path = text::path(path);
+        say(&format!("pm-trace: the second output {path} lacks {lacks} parts of the trace: {why}\n"));
+    }
+}
+
 /// Whether everything arrived, in words.
 pub(super) fn arrived(integrity: &Integrity) -> String {
     let Integrity { sent, received, lost, differences } = integrity;
@@ -90,7 +102,7 @@ pub(super) fn finish(recorder: Recorder) -> anyhow::Result<Outcome> {
     let findings = diagnose::findings_at_end(&recording.model);
     let report = Report::new(Some(&recording.session), &recording.model, findings, Vec::new());
     show(&report.text_in(text::columns()), Form::Plain)?;
-    recording.closed?;
+    tell_tee(recording.tee.as_deref(), &recording.closed?);
     say(&format!("pm-trace: the trace is in {}\n", text::path(&recording.path)));
     Ok(Outcome::of(&report.findings))
 }

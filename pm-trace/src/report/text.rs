@@ -22,7 +22,7 @@ pub(super) fn report(report: &Report, columns: usize) -> String {
         finding::show(&mut page, found, if place == 0 { &kernel } else { "" });
     }
     if bad.is_empty() {
-        page.margins(&format!("OK  {}", nothing_found(report)), &kernel);
+        page.margins(&nothing_found(report), &kernel);
     }
     for found in info {
         finding::show(&mut page, found, "");
@@ -34,13 +34,16 @@ pub(super) fn report(report: &Report, columns: usize) -> String {
     page.into_text()
 }
 
+/// The first line where nothing is wrong: "OK" only if something was seen to go well.
 fn nothing_found(report: &Report) -> String {
     let resumed = report.cycles.iter().filter(|cycle| cycle.outcome == Outcome::Resumed).count();
     match (report.cycles.len(), resumed) {
-        (0, _) => "the trace holds no suspend".to_owned(),
-        (1, 1) => "suspended and resumed once, nothing wrong found".to_owned(),
-        (all, resumed) if all == resumed => format!("suspended and resumed {all} times, nothing wrong found"),
-        (all, resumed) => format!("{resumed} of {all} cycles resumed, nothing wrong found in the trace"),
+        (0, _) => "EMPTY  the trace holds no suspend".to_owned(),
+        (1, 1) => "OK  suspended and resumed once, nothing wrong found".to_owned(),
+        (all, resumed) if all == resumed => {
+            format!("OK  suspended and resumed {all} times, nothing wrong found")
+        }
+        (all, resumed) => format!("OPEN  {resumed} of {all} cycles resumed, then the trace ends"),
     }
 }
 
