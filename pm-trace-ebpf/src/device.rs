@@ -55,10 +55,10 @@ pub fn describe(dev: u64, window: u32, hook: Hook) -> u32 {
         return 0;
     }
     // SAFETY: the value is a plain number, whoever writes it meanwhile.
-    if unsafe { DESCRIBED.get(&dev) }.copied() == Some(window) {
+    if unsafe { DESCRIBED.get(dev) }.copied() == Some(window) {
         return 0;
     }
-    if DESCRIBED.insert(&dev, &window, 0).is_err() {
+    if DESCRIBED.insert(dev, window, 0).is_err() {
         // Without the note it would be described again and again.
         failed(hook);
         return 0;

@@ -28,7 +28,7 @@ pub fn lock_begin(ctx: RawTracePointContext) -> i32 {
     }
     let address = ctx.arg::<u64>(0);
     let wait = OpenLockWait { lock: address, flags: wanted, reserved: 0 };
-    if LOCK_WAITS.insert(&tid(), &wait, 0).is_err() {
+    if LOCK_WAITS.insert(tid(), wait, 0).is_err() {
         failed(Hook::LockBegin);
         return 0;
     }
@@ -55,11 +55,11 @@ pub fn lock_end(ctx: RawTracePointContext) -> i32 {
     let address = ctx.arg::<u64>(0);
     // Spinning ends here too; what was not announced is not ended.
     // SAFETY: only this task enters and removes its own wait.
-    match unsafe { LOCK_WAITS.get(&tid) } {
+    match unsafe { LOCK_WAITS.get(tid) } {
         Some(wait) if wait.lock == address => {}
         _ => return 0,
     }
-    if LOCK_WAITS.remove(&tid).is_err() || enter(Hook::LockEnd).is_none() {
+    if LOCK_WAITS.remove(tid).is_err() || enter(Hook::LockEnd).is_none() {
         return 0;
     }
     send::<kind_types::LockWaitEnd>(

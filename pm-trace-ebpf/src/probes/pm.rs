@@ -59,7 +59,7 @@ fn step(ctx: &ProbeContext, hook: Hook, step: Step) -> u32 {
         describe(dev, window, hook);
     }
     if let Some(completion) = embedded(dev, Member::DevicePmCompletion)
-        && PM_COMPLETIONS.insert(&completion, &dev, 0).is_err()
+        && PM_COMPLETIONS.insert(completion, dev, 0).is_err()
     {
         // The end of this step will not be seen.
         failed(hook);

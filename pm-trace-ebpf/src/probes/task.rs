@@ -52,13 +52,13 @@ pub fn sched_switch(ctx: RawTracePointContext) -> i32 {
         && is_blocked(state)
     {
         // A task whose note finds no room is merely not timed.
-        let _ = BLOCKED_SINCE.insert(&word32(prev, Member::TaskTid), &now, 0);
+        let _ = BLOCKED_SINCE.insert(word32(prev, Member::TaskTid), now, 0);
     }
     let next = ctx.arg::<u64>(2);
     let tid = word32(next, Member::TaskTid);
     // SAFETY: the value is a plain number, and only switches of this task write it.
-    let Some(since) = (unsafe { BLOCKED_SINCE.get(&tid) }).copied() else { return 0 };
-    if BLOCKED_SINCE.remove(&tid).is_err() {
+    let Some(since) = (unsafe { BLOCKED_SINCE.get(tid) }).copied() else { return 0 };
+    if BLOCKED_SINCE.remove(tid).is_err() {
         return 0;
     }
     let duration = now.saturating_sub(since);
@@ -102,9 +102,9 @@ pub unsafe extern "C" fn task_snapshot(ctx: *mut TaskIterator) -> i32 {
     }
     let tid = word32(address, Member::TaskTid);
     // SAFETY: copied at once; only the waiting task writes its own entry, and it is asleep.
-    let wait = unsafe { LOCK_WAITS.get(&tid) }.copied();
+    let wait = unsafe { LOCK_WAITS.get(tid) }.copied();
     // SAFETY: as above.
-    let since = unsafe { BLOCKED_SINCE.get(&tid) }.copied().unwrap_or(0);
+    let since = unsafe { BLOCKED_SINCE.get(tid) }.copied().unwrap_or(0);
     emit::<kind_types::TaskSnapshot>(Hook::TaskSnapshot, |to| {
         // SAFETY: `emit` hands out memory of the payload's type; `task` is the iterator's own.
         unsafe {

@@ -19,7 +19,7 @@ fn completion_wait(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
         return 0;
     }
     let Some(address) = ctx.arg::<u64>(0) else { return 0 };
-    if WAITED_COMPLETIONS.insert(&address, &1, 0).is_err() {
+    if WAITED_COMPLETIONS.insert(address, 1, 0).is_err() {
         failed(hook);
     }
     let timeout = if flags & completion::TIMEOUT != 0 { ctx.arg::<u64>(1).unwrap_or(0) } else { 0 };
@@ -71,7 +71,7 @@ pub fn complete(ctx: ProbeContext) -> u32 {
 pub fn complete_all(ctx: ProbeContext) -> u32 {
     let Some(address) = ctx.arg::<u64>(0) else { return 0 };
     // SAFETY: the value is a plain number, whoever writes it meanwhile.
-    let Some(dev) = (unsafe { PM_COMPLETIONS.get(&address) }).copied() else {
+    let Some(dev) = (unsafe { PM_COMPLETIONS.get(address) }).copied() else {
         return completed(&ctx, Hook::CompleteAll, completion::ALL);
     };
     if enter(Hook::CompleteAll).is_some() {
@@ -87,7 +87,7 @@ fn completed(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
     }
     let Some(address) = ctx.arg::<u64>(0) else { return 0 };
     // SAFETY: only the presence of the key counts.
-    if unsafe { WAITED_COMPLETIONS.get(&address) }.is_some() {
+    if unsafe { WAITED_COMPLETIONS.get(address) }.is_some() {
         send::<kind_types::Completed>(hook, wait::Completed { completion: address, flags, reserved: 0 });
     }
     0

@@ -87,7 +87,8 @@ impl<W: Write + Send> Sink for StreamSink<W> {
 /// Opens the second destination: a file, which is created or emptied, a terminal line, or another device.
 pub(super) fn open_tee(path: &Path) -> io::Result<Box<dyn Sink>> {
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    // A device that is not there must not become a file among the devices.
+    options.write(true).create(!path.starts_with("/dev")).truncate(true).mode(0o600);
     // Not to wait for a carrier on a serial line, nor to get it as controlling terminal.
     options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).bits());
     let file = options.open(path)?;
