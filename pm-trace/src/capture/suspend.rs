@@ -52,6 +52,12 @@ pub enum SuspendError {
          Leave out --live to record and report after the resume"
     )]
     NotLive(String),
+    /// Live mode begins behind the freezer, and the kernel would not stop there.
+    #[error(
+        "live mode cannot stop at the test level 'freezer': the kernel looks at that level before the point where \
+         /dev/snapshot enters, and the machine would really sleep. Take 'devices', or leave out --live"
+    )]
+    FreezerTest,
     /// Threads of the live collector.
     #[error("the live collector could not run: {0}")]
     Collector(std::io::Error),
@@ -77,10 +83,14 @@ pub struct Cycle {
 /// Refuses what live mode cannot do, before anything is changed.
 ///
 /// # Errors
-/// [`SuspendError::NotLive`], [`SuspendError::Freeze`].
+/// [`SuspendError::NotLive`], [`SuspendError::FreezerTest`], [`SuspendError::Freeze`].
 pub fn check_live(options: &SuspendOptions) -> Result<(), SuspendError> {
     if options.state != "mem" {
         return Err(SuspendError::NotLive(options.state.clone()));
+    }
+    // enter_state() tests TEST_FREEZER, suspend_devices_and_enter() only what comes later (kernel/power/suspend.c).
+    if options.pm_test.as_deref() == Some("freezer") {
+        return Err(SuspendError::FreezerTest);
     }
     Ok(Frozen::probe()?)
 }
@@ -194,4 +204,21 @@ fn suspend_with_collector(
         }
         Ok(suspended?)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It would put the machine to sleep for real, perhaps with no alarm to wake it.
+    #[test]
+    fn live_mode_refuses_to_stop_at_the_freezer() {
+        let options = SuspendOptions {
+            state: "mem".to_owned(),
+            wake: None,
+            pm_test: Some("freezer".to_owned()),
+            cycles: 1,
+        };
+        assert!(matches!(check_live(&options), Err(SuspendError::FreezerTest)));
+    }
 }
