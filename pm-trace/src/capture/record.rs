@@ -1,6 +1,6 @@
 //! Recording the suspends that something else starts.
 
-use super::recorder::{Integrity, RecordError, Recorder};
+use super::recorder::{Integrity, LINGER_MOST, LINGER_QUIET, RecordError, Recorder};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 use tokio::process::Child;
@@ -8,11 +8,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Time between two looks at the ring buffer while nothing happens.
 const TICK: Duration = Duration::from_millis(50);
-/// A transition is over when its last phase has ended and nothing has happened for this long: work that the
-/// resume left behind is part of the story.
-const QUIET: Duration = Duration::from_millis(400);
-/// Or when its last phase ended this long ago, on a machine that is never quiet.
-const LINGER_MOST: Duration = Duration::from_secs(3);
 
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +121,7 @@ impl Window {
         if under_way {
             self.under_way = Instant::now();
         }
-        if under_way || (self.last.elapsed() < QUIET && self.under_way.elapsed() < LINGER_MOST) {
+        if under_way || (self.last.elapsed() < LINGER_QUIET && self.under_way.elapsed() < LINGER_MOST) {
             return Ok(None);
         }
         recorder.close_window()?;

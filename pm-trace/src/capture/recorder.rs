@@ -17,6 +17,12 @@ use pm_trace_common::control::armed;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+/// After a transition's last phase, recording goes on until nothing has happened for this long: work that the
+/// resume left behind is part of the story.
+pub(super) const LINGER_QUIET: Duration = Duration::from_millis(400);
+/// But no longer than this, on a machine that is never quiet.
+pub(super) const LINGER_MOST: Duration = Duration::from_secs(3);
+
 /// How to record.
 #[derive(Clone, Debug)]
 pub struct RecordOptions {

@@ -2,7 +2,7 @@
 
 use super::freezer::{FreezeError, Frozen};
 use super::live;
-use super::recorder::{Integrity, RecordError, RecordOptions, Recorder};
+use super::recorder::{Integrity, LINGER_MOST, LINGER_QUIET, RecordError, RecordOptions, Recorder};
 use super::switches::{self, SwitchError, WakeAlarm};
 use super::voice::{self, Voice};
 use crate::event::Nanos;
@@ -11,11 +11,6 @@ use nix::sys::mman::{MlockAllFlags, mlockall, munlockall};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// After a resume, recording goes on until nothing has happened for this long: work that the resume left
-/// behind is part of the story.
-const LINGER_QUIET: Duration = Duration::from_millis(400);
-/// But no longer than this.
-const LINGER_MOST: Duration = Duration::from_secs(3);
 /// How long threads may take to end before user space is thawed.
 const THREADS_END: Duration = Duration::from_secs(5);
 /// Stack of the collector's thread. Memory is locked, so it is all there.
