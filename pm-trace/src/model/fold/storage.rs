@@ -9,13 +9,8 @@ use crate::model::{Acted, At, CommandAsked, Context, Model, Port, PowerRequest, 
 /// `ATA_PFLAG_EH_PENDING | ATA_PFLAG_EH_IN_PROGRESS` (include/linux/libata.h).
 const EH_UNDER_WAY: u32 = 1 << 0 | 1 << 1;
 
-/// Part of the names of the other callers of `ata_dev_revalidate()`, which check a device again after setting
-/// its transfer mode and ask for no rescan (`ata_do_set_mode`, `ata_dev_set_mode`; drivers/ata/libata-core.c).
-const SETS_MODE: &str = "set_mode";
-
 pub(super) fn ata(model: &mut Model, who: TaskRef, event: &AtaPort, at: At) {
     identify_port(model, event);
-    let sets_mode = model.function_name(event.caller).contains(SETS_MODE);
     let Some(port) = model.ports.get_mut(&event.port) else { return };
     let acted = Acted { task: who, at };
     match event.what {
@@ -27,7 +22,6 @@ pub(super) fn ata(model: &mut Model, who: TaskRef, event: &AtaPort, at: At) {
         AtaOp::Eh => port.eh = Some(acted),
         AtaOp::EhPortResume => port.eh_resume = Some(acted),
         AtaOp::EhRecover => port.recover = Some(acted),
-        AtaOp::Revalidate if sets_mode => {}
         AtaOp::Revalidate => port.revalidated = Some(acted),
         AtaOp::Rescan => port.rescan = Some(acted),
         AtaOp::PortSuspend | AtaOp::WaitEh => {}
