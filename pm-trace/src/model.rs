@@ -62,8 +62,8 @@ pub struct Snapshot {
     pub whole: bool,
 }
 
-/// State of everything that events tell about.
-#[derive(Debug, Default)]
+/// State of everything that events tell about. A clone is cheap: objects are shared until they change.
+#[derive(Clone, Debug, Default)]
 pub struct Model {
     pub(crate) events: u64,
     pub(crate) now: Nanos,
