@@ -17,6 +17,7 @@
 //! | [`task`] | blocked tasks |
 //! | [`member`] | the kernel structure members the programs read, as a table |
 //! | [`control`] | the armed switch and the per-hook counters |
+//! | [`watchdog`] | the lines that the watchdog in the kernel prints, and its state |
 #![no_std]
 
 pub mod ata;
@@ -29,6 +30,7 @@ pub mod pm;
 pub mod scsi;
 pub mod task;
 pub mod wait;
+pub mod watchdog;
 pub mod work;
 
 /// `TASK_COMM_LEN` (include/linux/sched.h).

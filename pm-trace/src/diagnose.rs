@@ -27,12 +27,15 @@ pub(crate) mod scenario;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use describe::step_words;
 pub use describe::{relative, seconds};
+pub(crate) use explain::{advice, deadlock as deadlock_sentences};
 pub use finding::{
     Behind, Confidence, DeviceLink, DeviceRef, Finding, Kind, KnownIssue, Link, Order, Ordering, Party,
     PartyKind, Relation, Severity, TaskName,
 };
 pub use graph::{Edge, Graph, Node};
+pub(crate) use known::{Shape, issue as known_issue};
 pub use summary::{CycleSummary, Outcome, PhaseSummary, StepSummary, cycles};
 
 use crate::event::Nanos;

@@ -15,3 +15,4 @@ pub mod report;
 pub mod text;
 pub mod trace;
 pub mod tty;
+pub mod watchdog;

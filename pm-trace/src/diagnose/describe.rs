@@ -85,11 +85,7 @@ impl<'a> Namer<'a> {
 
     /// A device by its name and what tells it from others of that name: `1:0:0:0 (sr, on ata2)`.
     pub(crate) fn device_full(&self, dev: ObjId) -> String {
-        let device = self.device_ref(dev);
-        let sort = Some(device.sort()).filter(|sort| !sort.is_empty()).map(str::to_owned);
-        let port = device.port.filter(|port| *port != device.name).map(|port| format!("on {port}"));
-        let parts: Vec<String> = sort.into_iter().chain(port).collect();
-        if parts.is_empty() { device.name } else { format!("{} ({})", device.name, parts.join(", ")) }
+        self.device_ref(dev).full_name()
     }
 
     /// A port: `ata2`.

@@ -171,6 +171,14 @@ impl DeviceRef {
         let sorts = [&self.driver, &self.bus, &self.class];
         sorts.into_iter().find(|text| !text.is_empty()).map_or("", String::as_str)
     }
+
+    /// Its name and what tells it from others of that name: `1:0:0:0 (sr, on ata2)`.
+    pub fn full_name(&self) -> String {
+        let sort = Some(self.sort()).filter(|sort| !sort.is_empty()).map(str::to_owned);
+        let port = self.port.as_ref().filter(|port| **port != self.name).map(|port| format!("on {port}"));
+        let parts: Vec<String> = sort.into_iter().chain(port).collect();
+        if parts.is_empty() { self.name.clone() } else { format!("{} ({})", self.name, parts.join(", ")) }
+    }
 }
 
 /// How a device stands to another, the one behind [`Ordering::then`].
