@@ -129,7 +129,6 @@ kinds! {
     /// `ata_port_pm_resume`: the PM core resumes an ATA port.
     AtaPortResume = 0x0501 => ata::AtaPort,
     /// `ata_port_pm_suspend`: the PM core suspends an ATA port.
-    AtaPortSuspend = 0x0502 => ata::AtaPort,
     /// `ata_port_request_pm`: the port asks its error handler to change power state.
     AtaRequestPm = 0x0503 => ata::AtaPort,
     /// `ata_scsi_port_error_handler`: error handling of the port runs.

@@ -33,10 +33,6 @@ macro_rules! hooks {
 hooks! {
     Phase => "phase",
     Suspend => "suspend",
-    SuspendLate => "suspend_late",
-    SuspendNoirq => "suspend_noirq",
-    ResumeNoirq => "resume_noirq",
-    ResumeEarly => "resume_early",
     Resume => "resume",
     CallbackStart => "callback_start",
     CallbackEnd => "callback_end",
@@ -61,7 +57,6 @@ hooks! {
     WorkEnd => "work_end",
     AsyncRun => "async_run",
     AtaPortResume => "ata_port_resume",
-    AtaPortSuspend => "ata_port_suspend",
     AtaRequestPm => "ata_request_pm",
     AtaEh => "ata_eh",
     AtaEhPortResume => "ata_eh_port_resume",

@@ -168,6 +168,9 @@ pub mod device_wait {
 }
 
 /// A device is about to wait for others.
+///
+/// Waiting for superiors or subordinates is also the first thing that each step does: `device_suspend_late`,
+/// `device_suspend_noirq`, `device_resume_noirq` and `device_resume_early` have no hook of their own.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceWait {
@@ -179,4 +182,8 @@ pub struct DeviceWait {
     pub why: u32,
     /// 1 if the waiting step is asynchronous (0 for an explicit wait).
     pub is_async: u32,
+    /// [`power`] bits of `dev`; 0 for an explicit wait.
+    pub power: u32,
+    /// Always 0.
+    pub reserved: u32,
 }

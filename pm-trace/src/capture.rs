@@ -24,6 +24,7 @@ pub mod freezer;
 pub mod head;
 pub mod hooks;
 pub mod ids;
+mod links;
 pub mod live;
 pub mod loader;
 pub mod probes;

@@ -168,7 +168,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "PATH")]
     pub tee: Option<PathBuf>,
     /// Memory for what happens while nobody can read it, in MiB; a power of two [default: 8 if pm-trace is
-    /// awake meanwhile (--live), otherwise 64]
+    /// awake meanwhile (--live), otherwise 64, or 16 below 4 GiB of memory]
     #[arg(long, value_name = "MIB", value_parser = buffer)]
     pub buffer: Option<u32>,
     /// Replace the trace file if it exists

@@ -21,7 +21,7 @@ pub use clocks::Clocks;
 pub use ids::{Comm, Frame, Nanos, ObjId, Power, Stack, SymId, TaskRef};
 pub use objects::{AtaOp, AtaPort, CommandStage, DeviceInfo, DeviceWaitKind, LockKind, ScsiDevice, ScsiOp};
 pub use pm_trace_common::pm::Step;
-pub use step::{step_from_number, step_label};
+pub use step::{step_from_number, step_label, step_of_phase};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]

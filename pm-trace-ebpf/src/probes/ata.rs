@@ -56,12 +56,6 @@ pub fn ata_port_resume(ctx: ProbeContext) -> u32 {
     port::<kind_types::AtaPortResume>(&ctx, Hook::AtaPortResume, from_device(&ctx), NOTHING)
 }
 
-/// `ata_port_pm_suspend(struct device *dev)`
-#[kprobe]
-pub fn ata_port_suspend(ctx: ProbeContext) -> u32 {
-    port::<kind_types::AtaPortSuspend>(&ctx, Hook::AtaPortSuspend, from_device(&ctx), NOTHING)
-}
-
 /// `ata_port_request_pm(struct ata_port *ap, pm_message_t mesg, unsigned int action, unsigned int ehi_flags,
 /// bool async)`
 #[kprobe]

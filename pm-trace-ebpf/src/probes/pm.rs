@@ -47,23 +47,26 @@ fn open_window(ctx: &RawTracePointContext) {
     }
 }
 
-/// A step begins: `device_suspend(dev, state, async)` and its like share their arguments.
-///
-/// Every device of a transition goes through the first and the last step, also one whose callbacks are
-/// skipped, so these two describe it; in the others it would only cost the verifier's time.
+/// The end of a step is seen as the completion of the device's PM completion.
 #[inline(always)]
-fn step(ctx: &ProbeContext, hook: Hook, step: Step) -> u32 {
-    let Some(window) = enter(hook) else { return 0 };
-    let Some(dev) = ctx.arg::<u64>(0) else { return 0 };
-    if matches!(step, Step::Suspend | Step::Resume) {
-        describe(dev, window, hook);
-    }
+fn expect_end(hook: Hook, dev: u64) {
     if let Some(completion) = embedded(dev, Member::DevicePmCompletion)
         && PM_COMPLETIONS.insert(completion, dev, 0).is_err()
     {
         // The end of this step will not be seen.
         failed(hook);
     }
+}
+
+/// The first or the last step of a transition begins: `device_suspend(dev, state, async)` and
+/// `device_resume(dev, state, async)`. Every device goes through these two, also one whose callbacks are
+/// skipped, so they describe it. The steps between them are seen by their first act, [`device_wait`].
+#[inline(always)]
+fn step(ctx: &ProbeContext, hook: Hook, step: Step) -> u32 {
+    let Some(window) = enter(hook) else { return 0 };
+    let Some(dev) = ctx.arg::<u64>(0) else { return 0 };
+    describe(dev, window, hook);
+    expect_end(hook, dev);
     send::<kind_types::StepStart>(
         hook,
         pm::StepStart {
@@ -80,30 +83,6 @@ fn step(ctx: &ProbeContext, hook: Hook, step: Step) -> u32 {
 #[kprobe]
 pub fn suspend(ctx: ProbeContext) -> u32 {
     step(&ctx, Hook::Suspend, Step::Suspend)
-}
-
-/// A device's late suspend starts.
-#[kprobe]
-pub fn suspend_late(ctx: ProbeContext) -> u32 {
-    step(&ctx, Hook::SuspendLate, Step::SuspendLate)
-}
-
-/// A device's noirq suspend starts.
-#[kprobe]
-pub fn suspend_noirq(ctx: ProbeContext) -> u32 {
-    step(&ctx, Hook::SuspendNoirq, Step::SuspendNoirq)
-}
-
-/// A device's noirq resume starts.
-#[kprobe]
-pub fn resume_noirq(ctx: ProbeContext) -> u32 {
-    step(&ctx, Hook::ResumeNoirq, Step::ResumeNoirq)
-}
-
-/// A device's early resume starts.
-#[kprobe]
-pub fn resume_early(ctx: ProbeContext) -> u32 {
-    step(&ctx, Hook::ResumeEarly, Step::ResumeEarly)
 }
 
 /// A device's resume starts.
@@ -169,6 +148,9 @@ fn device_wait(ctx: &ProbeContext, hook: Hook, why: u32) -> u32 {
     let Some(dev) = ctx.arg::<u64>(0) else { return 0 };
     let second = ctx.arg::<u64>(1).unwrap_or(0);
     let explicit = why == device_wait::EXPLICIT;
+    if !explicit {
+        expect_end(hook, dev);
+    }
     send::<kind_types::DeviceWait>(
         hook,
         pm::DeviceWait {
@@ -176,6 +158,8 @@ fn device_wait(ctx: &ProbeContext, hook: Hook, why: u32) -> u32 {
             target: if explicit { second } else { 0 },
             why,
             is_async: u32::from(!explicit && second as u8 != 0),
+            power: if explicit { 0 } else { power(dev) },
+            reserved: 0,
         },
     );
     0

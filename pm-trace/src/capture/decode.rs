@@ -19,6 +19,7 @@ use pm_trace_common::header::{Header, Kind, Record};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::lock::{Owner, flags as lock_flags};
 use pm_trace_common::member::{KernelFacts, MISSING, Member};
+use pm_trace_common::pm::Step;
 use pm_trace_common::{scsi::ScsiHost, task};
 
 /// Why a record could not be decoded.
@@ -59,6 +60,8 @@ pub struct Decoder {
     symbols: Box<dyn Symbolise>,
     objects: ObjectIds,
     functions: SymbolIds,
+    /// Step of the phase that is under way, if its starts are not seen themselves.
+    between: Option<Step>,
 }
 
 /// The payload of a record, copied out of bytes that need not be aligned.
@@ -100,7 +103,7 @@ fn owner(owner: &Owner, flags: u32) -> Option<TaskRef> {
 impl Decoder {
     /// For a kernel with these facts and this symbol table.
     pub fn new(facts: KernelFacts, symbols: Box<dyn Symbolise>) -> Self {
-        Self { facts, symbols, objects: ObjectIds::default(), functions: SymbolIds::default() }
+        Self { facts, symbols, objects: ObjectIds::default(), functions: SymbolIds::default(), between: None }
     }
 
     /// Decodes one record; appends the event to `out`, after the symbols it is the first to use.
@@ -197,7 +200,7 @@ impl Decoder {
             | Kind::StepEnd
             | Kind::CallbackStart
             | Kind::CallbackEnd
-            | Kind::DeviceWait => self.pm(kind, bytes),
+            | Kind::DeviceWait => self.pm(kind, bytes, at, out),
             Kind::LockWait | Kind::LockWaitEnd => self.lock(kind, bytes, at, out),
             Kind::CompletionWait | Kind::Completed | Kind::QueueWait | Kind::FlushWork | Kind::AsyncWait => {
                 self.wait(kind, bytes, at, out)
@@ -206,7 +209,6 @@ impl Decoder {
                 self.work(kind, bytes, at, out)
             }
             Kind::AtaPortResume => self.ata(AtaOp::PortResume, kind, bytes, at, out),
-            Kind::AtaPortSuspend => self.ata(AtaOp::PortSuspend, kind, bytes, at, out),
             Kind::AtaRequestPm => self.ata(AtaOp::RequestPm, kind, bytes, at, out),
             Kind::AtaEh => self.ata(AtaOp::Eh, kind, bytes, at, out),
             Kind::AtaEhPortResume => self.ata(AtaOp::EhPortResume, kind, bytes, at, out),

@@ -1,6 +1,7 @@
 //! Loading and attaching the programs, and their counters.
 
 use super::hooks::{HOOKS, HookSpec, Place};
+use super::links::Links;
 use super::loader;
 use crate::kernel::layout::Layout;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
@@ -70,6 +71,8 @@ pub type Verified = (&'static HookSpec, Result<ProgramStats, String>);
 
 /// The programs in the kernel.
 pub struct Probes {
+    // Before the programs, which would close theirs one after the other.
+    links: Links,
     bpf: Ebpf,
     placements: Vec<Placement>,
     counters: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
@@ -158,7 +161,13 @@ impl Probes {
         let counters = PerCpuArray::try_from(counters).map_err(|error| ProbeError::Map("COUNTERS", error))?;
         let control = take(&mut bpf, "CONTROL")?;
         let control = Array::try_from(control).map_err(|error| ProbeError::Map("CONTROL", error))?;
-        Ok(Self { bpf, placements: Vec::with_capacity(HOOKS.len()), counters, control })
+        Ok(Self {
+            links: Links::default(),
+            bpf,
+            placements: Vec::with_capacity(HOOKS.len()),
+            counters,
+            control,
+        })
     }
 
     fn load_one(&mut self, spec: &HookSpec) -> Result<(), String> {
@@ -197,9 +206,10 @@ impl Probes {
         for &place in spec.places {
             let Some(program) = self.bpf.program_mut(spec.hook.program()) else { break };
             let result = match (place, program) {
-                (Place::Function(name) | Place::Substitute(name), Program::KProbe(program)) => {
-                    program.attach(name, 0).map(drop)
-                }
+                (Place::Function(name) | Place::Substitute(name), Program::KProbe(program)) => program
+                    .attach(name, 0)
+                    .and_then(|id| program.take_link(id))
+                    .map(|link| self.links.add(link)),
                 (Place::Tracepoint(name), Program::RawTracePoint(program)) => program.attach(name).map(drop),
                 (Place::TaskIterator, Program::Iter(_)) => Ok(()),
                 _ => return Err("the eBPF object has another kind of program under its name".to_owned()),

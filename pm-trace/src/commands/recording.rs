@@ -21,13 +21,17 @@ pub(super) struct Plan<'a> {
 }
 
 /// Size of the ring buffer in MiB, where none is asked for. A cycle of a small machine is some 4,000 records of
-/// 100 to 300 bytes, a large one has 50 times as many; and creating a large buffer takes time.
-const fn default_buffer(mode: Mode) -> u32 {
+/// 100 to 300 bytes, a large one has 50 times as many; and the kernel clears a buffer page by page when it is
+/// created, which is a third of the time until a virtual machine is armed if the buffer has 64 MiB.
+fn default_buffer(mode: Mode) -> u32 {
     match mode {
         // Emptied all the while, but for the moments without any CPU to do it.
         Mode::Live => 8,
-        // Has to last for the whole of suspend and resume.
-        Mode::Watch => 64,
+        // Has to last for the whole of suspend and resume. Machines with more devices have more memory.
+        Mode::Watch => {
+            let memory = nix::sys::sysinfo::sysinfo().map_or(0, |info| info.ram_total());
+            if memory < 4 << 30 { 16 } else { 64 }
+        }
     }
 }
 

@@ -8,19 +8,7 @@ use pm_trace_common::pm::power;
 pub(crate) fn step_of_phase(model: &Model) -> Option<Step> {
     let transition = model.transition()?;
     let open = transition.phases.iter().rev().filter(|phase| phase.end.is_none());
-    open.filter_map(|phase| step_named(&phase.action)).next()
-}
-
-fn step_named(action: &str) -> Option<Step> {
-    match action {
-        "dpm_suspend" => Some(Step::Suspend),
-        "dpm_suspend_late" => Some(Step::SuspendLate),
-        "dpm_suspend_noirq" => Some(Step::SuspendNoirq),
-        "dpm_resume_noirq" => Some(Step::ResumeNoirq),
-        "dpm_resume_early" => Some(Step::ResumeEarly),
-        "dpm_resume" => Some(Step::Resume),
-        _ => None,
-    }
+    open.filter_map(|phase| crate::event::step_of_phase(&phase.action)).next()
 }
 
 /// The step of the device that a wait for its PM completion waits for: the one under way, or the one of

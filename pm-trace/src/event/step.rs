@@ -18,6 +18,12 @@ pub const fn step_label(step: Step) -> &'static str {
     }
 }
 
+/// The step that the devices go through in a phase of this name (`power:suspend_resume`, drivers/base/power/main.c).
+pub fn step_of_phase(action: &str) -> Option<Step> {
+    let label = action.strip_prefix("dpm_")?;
+    Step::ALL.iter().copied().find(|&step| step_label(step) == label)
+}
+
 /// The step with this number on the wire and in files.
 pub fn step_from_number(number: u16) -> Option<Step> {
     Step::ALL.iter().copied().find(|&step| step as u16 == number)

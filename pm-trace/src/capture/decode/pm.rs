@@ -1,17 +1,26 @@
 //! PM core.
 
 use super::{DecodeError, Decoder, payload, text};
-use crate::event::{Body, DeviceInfo, DeviceWaitKind, Power, step_from_number};
+use crate::event::{Body, DeviceInfo, DeviceWaitKind, Event, Power, step_from_number, step_of_phase};
 use pm_trace_common::header::Kind;
 use pm_trace_common::member::Member;
-use pm_trace_common::pm;
+use pm_trace_common::pm::{self, Step};
 
 impl Decoder {
-    pub(super) fn pm(&mut self, kind: Kind, bytes: &[u8]) -> Result<Body, DecodeError> {
+    pub(super) fn pm(
+        &mut self,
+        kind: Kind,
+        bytes: &[u8],
+        at: &Event,
+        out: &mut Vec<Event>,
+    ) -> Result<Body, DecodeError> {
         Ok(match kind {
             Kind::Phase => {
                 let p: pm::Phase = payload(bytes)?;
-                Body::Phase { action: text(&p.action), value: p.value, start: p.start != 0 }
+                let action = text(&p.action);
+                self.between = step_of_phase(&action)
+                    .filter(|&step| p.start != 0 && !matches!(step, Step::Suspend | Step::Resume));
+                Body::Phase { action, value: p.value, start: p.start != 0 }
             }
             Kind::DeviceInfo => {
                 let p: pm::DeviceInfo = payload(bytes)?;
@@ -67,22 +76,31 @@ impl Decoder {
                 let p: pm::CallbackEnd = payload(bytes)?;
                 Body::CallbackEnd { dev: self.needed(kind, p.dev)?, error: p.error }
             }
-            _ => {
-                let p: pm::DeviceWait = payload(bytes)?;
-                let why = match p.why {
-                    pm::device_wait::SUPERIOR => DeviceWaitKind::Superior,
-                    pm::device_wait::SUBORDINATE => DeviceWaitKind::Subordinate,
-                    pm::device_wait::EXPLICIT => DeviceWaitKind::Explicit,
-                    why => {
-                        return Err(DecodeError::BadValue {
-                            kind: kind.name(),
-                            field: "why",
-                            value: why.into(),
-                        });
-                    }
-                };
-                Body::DeviceWait { dev: self.needed(kind, p.dev)?, target: self.object(p.target), why }
-            }
+            _ => self.device_wait(kind, payload(bytes)?, at, out)?,
         })
+    }
+
+    /// A wait of a device, and before it the start of the step that begins with it.
+    fn device_wait(
+        &mut self,
+        kind: Kind,
+        p: pm::DeviceWait,
+        at: &Event,
+        out: &mut Vec<Event>,
+    ) -> Result<Body, DecodeError> {
+        let why = match p.why {
+            pm::device_wait::SUPERIOR => DeviceWaitKind::Superior,
+            pm::device_wait::SUBORDINATE => DeviceWaitKind::Subordinate,
+            pm::device_wait::EXPLICIT => DeviceWaitKind::Explicit,
+            why => {
+                return Err(DecodeError::BadValue { kind: kind.name(), field: "why", value: why.into() });
+            }
+        };
+        let dev = self.needed(kind, p.dev)?;
+        if let (Some(step), false) = (self.between, why == DeviceWaitKind::Explicit) {
+            let body = Body::StepStart { dev, step, is_async: p.is_async != 0, power: Power(p.power) };
+            out.push(Event { body, ..at.clone() });
+        }
+        Ok(Body::DeviceWait { dev, target: self.object(p.target), why })
     }
 }

@@ -90,6 +90,32 @@ fn stacks_are_symbols() {
     assert_eq!(*owner, None);
 }
 
+/// The steps between suspend and resume have no hook for their start: it is the device's first wait in the phase.
+/// In the other phases it would be a second start of the same step.
+#[test]
+fn a_step_in_between_starts_with_the_wait_for_others() {
+    let mut decoder = decoder();
+    let mut phase = |action: &[u8], start| {
+        let mut name = [0; pm::LABEL_LEN];
+        name[..action.len()].copy_from_slice(action);
+        let phase = pm::Phase { action: name, value: 2, start };
+        let mut out = Vec::new();
+        decoder.decode(&bytes(Kind::Phase, phase), &mut out).unwrap();
+        for why in [pm::device_wait::SUPERIOR, pm::device_wait::EXPLICIT] {
+            let wait = pm::DeviceWait { dev: 1, target: 2, why, is_async: 1, power: 8, reserved: 0 };
+            decoder.decode(&bytes(Kind::DeviceWait, wait), &mut out).unwrap();
+        }
+        let starts = out.into_iter().filter_map(|event| match event.body {
+            Body::StepStart { step, is_async, power, .. } => Some((step, is_async, power.0)),
+            _ => None,
+        });
+        starts.collect::<Vec<_>>()
+    };
+    assert_eq!(phase(b"dpm_resume_noirq", 1), [(Step::ResumeNoirq, true, 8)]);
+    assert_eq!(phase(b"dpm_resume_noirq", 0), []);
+    assert_eq!(phase(b"dpm_resume", 1), []);
+}
+
 /// What is left of an older record behind a terminator is not shown.
 #[test]
 fn names_end_at_their_terminator() {
