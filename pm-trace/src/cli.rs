@@ -250,6 +250,8 @@ impl State {
 pub enum Format {
     /// For people
     Text,
+    /// For a mail or a bug tracker
+    Markdown,
     /// For programs
     Json,
 }

@@ -1,10 +1,11 @@
 //! What people and programs read: text for a terminal, JSON for scripts, short lines for the kernel log.
 //!
-//! A [`Report`] is plain data; [`Report::text`] and [`Report::json`] show it. Names from the kernel or from
+//! A [`Report`] is plain data; [`Report::text`], [`Report::markdown`] and [`Report::json`] show it. Names from the kernel or from
 //! a file are untrusted: in text, characters that act on a terminal are replaced. The JSON is versioned by
 //! [`SCHEMA`] and described by `docs/report.schema.json` and `docs/findings.md`.
 
 mod finding;
+mod markdown;
 mod session;
 mod text;
 mod verdict;
@@ -112,6 +113,11 @@ impl Report {
     /// The same for a terminal of so many columns.
     pub fn text_in(&self, columns: usize) -> String {
         text::report(self, columns)
+    }
+
+    /// For a mail or a bug tracker, at most 76 columns.
+    pub fn markdown(&self) -> String {
+        markdown::report(self)
     }
 
     /// For programs: one JSON object, indented, with a line feed at its end.

@@ -23,6 +23,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     let report = Report::new(trace.session(), &model, findings, notes);
     match args.format {
         Format::Text => show(&report.text_in(text::columns()), Form::Plain)?,
+        Format::Markdown => show(&report.markdown(), Form::Plain)?,
         Format::Json => show(&report.json()?, Form::Json)?,
     }
     Ok(Outcome::of(&report.findings))

@@ -64,6 +64,13 @@ pub(super) fn confidence(confidence: Confidence) -> &'static str {
     }
 }
 
+/// The chain alone.
+pub(super) fn chain_text(finding: &Finding, columns: usize) -> String {
+    let mut page = Page::new(columns);
+    chain(&mut page, finding);
+    page.into_text()
+}
+
 fn chain(page: &mut Page, finding: &Finding) {
     let words = finding.chain.iter().map(|link| words(link).len()).max().unwrap_or_default();
     let indent = MARGIN + words + 2;
@@ -191,7 +198,7 @@ pub(super) fn known(issue: &crate::diagnose::KnownIssue) -> String {
     format!("{} ({}); fixed upstream by {commits}", issue.id, issue.title)
 }
 
-fn times(finding: &Finding) -> String {
+pub(super) fn times(finding: &Finding) -> String {
     let closed = finding.closed_at.map(|at| relative(finding.base, at)).unwrap_or_default();
     let began = match finding.kind {
         Kind::Deadlock => format!("; the cycle closed at {closed}"),

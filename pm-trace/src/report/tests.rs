@@ -112,3 +112,29 @@ fn json_has_every_field_of_the_schema() {
     assert_eq!(json["findings"][0]["kind"], "deadlock");
     assert_eq!(json["findings"][0]["confidence"], "proved");
 }
+
+/// What is pasted into a mail: read as it is, and by programs that render it.
+#[test]
+fn deadlock_as_markdown() {
+    let text = report(&deadlock()).markdown();
+    assert_fits(&text);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 76, "{line}");
+    }
+    insta::assert_snapshot!(text);
+}
+
+/// A device or task may be called anything.
+#[test]
+fn names_are_no_markup() {
+    let mut s = Scenario::new();
+    s.phase("dpm_resume", true);
+    let mut report = report(&s);
+    let mut session = session();
+    session.product = "<b>*x* _y_ [a](b) `c` # d \x1b[2J".to_owned();
+    report.session = Some((&session).into());
+    let text = report.markdown();
+    let shown = r"\<b>\*x\* \_y\_ [a\](b) \`c\` \# d";
+    assert!(text.contains(shown), "{text}");
+    assert!(!text.contains('\x1b'));
+}

@@ -35,7 +35,7 @@ pub(super) fn report(report: &Report, columns: usize) -> String {
 }
 
 /// The first line where nothing is wrong: "OK" only if something was seen to go well.
-fn nothing_found(report: &Report) -> String {
+pub(super) fn nothing_found(report: &Report) -> String {
     let resumed = report.cycles.iter().filter(|cycle| cycle.outcome == Outcome::Resumed).count();
     match (report.cycles.len(), resumed) {
         (0, _) => "EMPTY  the trace holds no suspend".to_owned(),
@@ -49,6 +49,16 @@ fn nothing_found(report: &Report) -> String {
 
 fn show_cycle(page: &mut Page, cycle: &CycleSummary) {
     page.gap();
+    let (outcome, figures) = cycle_head(cycle);
+    let column = page.width() / 2;
+    page.columns(&format!("cycle {}  ", cycle.number), &outcome, column, &figures);
+    for (title, told) in cycle_lines(cycle) {
+        page.paragraph(&format!("  {title:<11}"), &told);
+    }
+}
+
+/// How a cycle ended, and its figures.
+pub(super) fn cycle_head(cycle: &CycleSummary) -> (String, String) {
     let took = seconds(cycle.took);
     let outcome = match cycle.outcome {
         Outcome::Resumed => format!("resumed, {took} in all"),
@@ -57,22 +67,22 @@ fn show_cycle(page: &mut Page, cycle: &CycleSummary) {
         Outcome::Aborted => format!("given up after {took}, before devices were suspended"),
     };
     let lost = if cycle.lost > 0 { format!(", {} lost", cycle.lost) } else { String::new() };
-    let column = page.width() / 2;
-    page.columns(
-        &format!("cycle {}  ", cycle.number),
-        &outcome,
-        column,
-        &format!(
-            "{} of {} devices resumed, {} events{lost}",
-            cycle.devices_resumed, cycle.devices_to_resume, cycle.events
-        ),
+    let figures = format!(
+        "{} of {} devices resumed, {} events{lost}",
+        cycle.devices_resumed, cycle.devices_to_resume, cycle.events
     );
+    (outcome, figures)
+}
+
+/// What is told of a cycle below its figures: a title, and what it is about.
+pub(super) fn cycle_lines(cycle: &CycleSummary) -> Vec<(&'static str, String)> {
     let phases: Vec<String> = cycle.phases.iter().filter(|phase| is_told(phase)).map(phase_text).collect();
-    if !phases.is_empty() {
-        page.paragraph("  phases     ", &phases.join(", "));
-    }
-    steps(page, "  slowest    ", cycle.slowest.iter().take(SLOWEST));
-    steps(page, "  failed     ", cycle.failed.iter());
+    let lines = [
+        ("phases", phases.join(", ")),
+        ("slowest", steps(cycle.slowest.iter().take(SLOWEST))),
+        ("failed", steps(cycle.failed.iter())),
+    ];
+    lines.into_iter().filter(|(_, told)| !told.is_empty()).collect()
 }
 
 fn is_told(phase: &PhaseSummary) -> bool {
@@ -88,7 +98,7 @@ fn phase_text(phase: &PhaseSummary) -> String {
     format!("{} {}{asleep}", phase.action, seconds(took))
 }
 
-fn steps<'a>(page: &mut Page, title: &str, steps: impl Iterator<Item = &'a StepSummary>) {
+fn steps<'a>(steps: impl Iterator<Item = &'a StepSummary>) -> String {
     let told: Vec<String> = steps
         .map(|step| {
             let sort = match step.device.sort() {
@@ -99,13 +109,11 @@ fn steps<'a>(page: &mut Page, title: &str, steps: impl Iterator<Item = &'a StepS
             format!("{} of {}{sort} {}{error}", step.step, step.device.name, seconds(step.callback))
         })
         .collect();
-    if !told.is_empty() {
-        page.paragraph(title, &told.join(", "));
-    }
+    told.join(", ")
 }
 
-fn trace(page: &mut Page, report: &Report) {
-    page.gap();
+/// What the trace holds and lacks.
+pub(super) fn trace_figures(report: &Report) -> String {
     let mut parts = vec![format!("{} events", report.loss.events)];
     parts.push(match report.loss.lost {
         0 => "none lost".to_owned(),
@@ -114,13 +122,18 @@ fn trace(page: &mut Page, report: &Report) {
     if report.loss.undecoded > 0 {
         parts.push(format!("{} undecoded", report.loss.undecoded));
     }
-    let skipped: Vec<&str> =
-        report.probes.iter().filter(|probe| probe.place.is_none()).map(|probe| probe.hook.as_str()).collect();
     if !report.probes.is_empty() {
-        let attached = report.probes.len() - skipped.len();
+        let attached = report.probes.iter().filter(|probe| probe.place.is_some()).count();
         parts.push(format!("{attached} of {} hooks attached", report.probes.len()));
     }
-    page.paragraph("trace  ", &parts.join(", "));
+    parts.join(", ")
+}
+
+fn trace(page: &mut Page, report: &Report) {
+    page.gap();
+    page.paragraph("trace  ", &trace_figures(report));
+    let skipped: Vec<&str> =
+        report.probes.iter().filter(|probe| probe.place.is_none()).map(|probe| probe.hook.as_str()).collect();
     if !skipped.is_empty() {
         page.paragraph("  without    ", &skipped.join(", "));
     }

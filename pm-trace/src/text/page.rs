@@ -71,6 +71,11 @@ impl Page {
         self.line(&line);
     }
 
+    /// A line as it is, cut where the page ends.
+    pub fn verbatim(&mut self, text: &str) {
+        self.line(&text::line(text));
+    }
+
     /// `lead` and `left` at the left, `right` in column `column`; on its own line below if `left` is too long.
     pub fn columns(&mut self, lead: &str, left: &str, column: usize, right: &str) {
         let (lead, left, right) = (text::line(lead), text::line(left), text::line(right));
