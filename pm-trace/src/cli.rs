@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and the words that explain it.
 
+use crate::tui::theme::Theme;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -94,6 +95,18 @@ pub enum Command {
         pm-trace report trace.pmtrace --format json | jq .findings"
     )]
     Report(ReportArgs),
+    /// Look at a trace file: devices, waits, timeline, findings, events
+    #[command(
+        long_about = "Opens a trace file in the interactive view: where the transition was at any moment, the \
+        device tree, who waited for whom, a timeline, what was found, and every event. Needs no root. '?' shows \
+        all keys; 'pm-trace config' prints a configuration file for keys and colours.",
+        after_long_help = "Examples:\n  \
+        pm-trace replay trace.pmtrace\n  \
+        NO_COLOR=1 pm-trace replay trace.pmtrace --ascii"
+    )]
+    Replay(ReplayArgs),
+    /// Print a configuration file with all keys and colours of the interactive view
+    Config,
     /// List what is traced, and where on this kernel (root)
     #[command(
         long_about = "Lists every hook: what it sees, the function or tracepoint it is put on on this \
@@ -184,6 +197,54 @@ pub struct ReportArgs {
     /// For people or for programs ('pm-trace schema' describes the JSON)
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// Arguments of `replay`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// Trace file
+    pub file: PathBuf,
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+/// How the interactive view looks.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LookArgs {
+    /// Colours; otherwise what the configuration says, or what the terminal can show
+    #[arg(long, value_enum)]
+    pub theme: Option<ThemeName>,
+    /// Use no characters beyond ASCII
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+/// Colours of the interactive view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ThemeName {
+    /// For dark terminals
+    Dark,
+    /// For light terminals
+    Light,
+    /// Few strong colours
+    Contrast,
+    /// For a kernel console: eight colours
+    Console,
+    /// No colours
+    Mono,
+}
+
+impl From<ThemeName> for Theme {
+    fn from(name: ThemeName) -> Self {
+        match name {
+            ThemeName::Dark => Self::Dark,
+            ThemeName::Light => Self::Light,
+            ThemeName::Contrast => Self::Contrast,
+            ThemeName::Console => Self::Console,
+            ThemeName::Mono => Self::Mono,
+        }
+    }
 }
 
 /// Arguments of `probes`.
@@ -289,6 +350,14 @@ mod tests {
             let value = state.to_possible_value().unwrap();
             assert_eq!(value.get_name(), state.name());
         }
+    }
+
+    #[test]
+    fn themes_have_the_names_of_the_configuration() {
+        for name in ThemeName::value_variants() {
+            assert_eq!(name.to_possible_value().unwrap().get_name(), Theme::from(*name).name());
+        }
+        assert_eq!(ThemeName::value_variants().len(), Theme::ALL.len());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod man;
 mod probes;
 mod record;
 mod recording;
+mod replay;
 mod report;
 mod schema;
 mod suspend;
@@ -95,6 +96,8 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Suspend(args)) => suspend::run(args, context),
         Some(Command::Record(args)) => record::run(args, context),
         Some(Command::Report(args)) => report::run(args),
+        Some(Command::Replay(args)) => replay::run(args),
+        Some(Command::Config) => replay::config(),
         Some(Command::Probes(args)) => probes::run(args, context),
         Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Schema) => schema::run(),

@@ -1,7 +1,8 @@
 //! pm-trace: finds out, live, why a Linux system does not come back from sleep.
 //!
 //! Data flows one way through the rooms: `kernel` says what this kernel offers, `capture` records, `event`
-//! is what was recorded, `trace` stores it, `model` folds it, `diagnose` explains it, `report` shows it.
+//! is what was recorded, `trace` stores it, `model` folds it, `history` gives it back at any time, `diagnose` explains it, `report`
+//! and `tui` show it.
 
 pub mod capture;
 pub mod cli;
@@ -9,10 +10,12 @@ pub mod commands;
 pub mod diagnose;
 pub mod doctor;
 pub mod event;
+pub mod history;
 pub mod kernel;
 pub mod model;
 pub mod report;
 pub mod text;
 pub mod trace;
 pub mod tty;
+pub mod tui;
 pub mod watchdog;

@@ -14,6 +14,7 @@ mod verdict;
 mod tests;
 
 pub use session::{ProbeInfo, SessionInfo};
+pub use finding::headline;
 pub use verdict::{kmsg_lines, verdict, verdict_in};
 
 use crate::diagnose::{self, CycleSummary, Finding, Severity};

@@ -38,7 +38,7 @@ pub(super) fn show(page: &mut Page, finding: &Finding, right: &str) {
 }
 
 /// The first line: `LOCKUP  resume stuck for 18.4 s: deadlock, proved`.
-pub(super) fn headline(finding: &Finding) -> String {
+pub fn headline(finding: &Finding) -> String {
     let lasted = finding.lasted.map(seconds).unwrap_or_default();
     let sure = confidence(finding.confidence);
     match finding.kind {

@@ -31,6 +31,8 @@ pub struct Trace<R = File> {
     events_offset: u64,
     /// How much of it was read.
     cursor: usize,
+    /// Where in it the newest event stands; empty if that stands for lost ones.
+    newest: std::ops::Range<usize>,
     /// Number that the next block should have.
     next_block: u32,
     /// Number that the next event should have.
@@ -93,6 +95,7 @@ impl<R: Read> Trace<R> {
             events: Vec::new(),
             events_offset: 0,
             cursor: 0,
+            newest: 0..0,
             next_block: 0,
             next_event: 0,
             damage: None,
@@ -129,6 +132,11 @@ impl<R: Read> Trace<R> {
     /// What was read so far; complete after the last event.
     pub fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// The encoded form of the event that came last; empty if it has none, because it stands for lost ones.
+    pub fn event_bytes(&self) -> &[u8] {
+        self.events.get(self.newest.clone()).unwrap_or_default()
     }
 
     /// Passes the file header, or finds out that this is no trace.
@@ -279,6 +287,7 @@ impl<R: Read> Trace<R> {
             return None;
         };
         let decoded = decode::<Event>(bytes);
+        self.newest = if decoded.is_ok() { self.cursor + EVENT_PREFIX..self.cursor + EVENT_PREFIX + length } else { 0..0 };
         self.cursor += EVENT_PREFIX + length;
         self.next_event = self.next_event.saturating_add(1);
         Some(match decoded {
@@ -318,7 +327,11 @@ impl<R: Read> Iterator for Trace<R> {
 
     fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some(event) = self.gap.take().or_else(|| self.next_in_block()) {
+            if let Some(gap) = self.gap.take() {
+                self.newest = 0..0;
+                return Some(gap);
+            }
+            if let Some(event) = self.next_in_block() {
                 return Some(event);
             }
             if self.finished {

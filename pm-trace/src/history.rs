@@ -1,0 +1,166 @@
+//! A trace held in memory: its events, and the model as it was after any of them.
+//!
+//! [`History`] takes events in as they come, from a file or from a running recording, folds them, and keeps
+//! what a view needs to move about in time: the events in their encoded form with an index, copies of the
+//! model at regular distances ([`Model`]s share what did not change), and the [`Span`]s of a timeline. It
+//! decides nothing about what events mean.
+
+mod filter;
+mod log;
+mod spans;
+
+#[cfg(test)]
+mod tests;
+
+pub use filter::{Filter, FilterError, TERMS};
+pub use log::{Entry, EventLog, SUBJECTS, Subject};
+pub use spans::{Lane, Span, SpanKind, Spans};
+
+use crate::event::{Event, Nanos};
+use crate::model::Model;
+use crate::trace::{Session, Trace};
+use std::path::Path;
+
+/// Events between two copies of the model. Going back means folding at most so many again.
+const STRIDE: usize = 1 << 14;
+/// Most copies kept; when there are more, every other one is dropped and the distance doubles.
+const COPIES: usize = 128;
+
+/// Events and everything folded from them.
+#[derive(Debug)]
+pub struct History {
+    session: Option<Session>,
+    notes: Vec<String>,
+    log: EventLog,
+    spans: Spans,
+    /// The model after all events.
+    head: Model,
+    /// The model after the first `stride * (n + 1)` events.
+    copies: Vec<Model>,
+    stride: usize,
+    /// The model after so many events, where somebody looked last.
+    seen: (usize, Model),
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            session: None,
+            notes: Vec::new(),
+            log: EventLog::default(),
+            spans: Spans::default(),
+            head: Model::new(),
+            copies: Vec::new(),
+            stride: STRIDE,
+            seen: (0, Model::new()),
+        }
+    }
+}
+
+impl History {
+    /// Nothing yet, of a recording that is described by `session`.
+    pub fn new(session: Option<Session>) -> Self {
+        Self { session, ..Self::default() }
+    }
+
+    /// Reads a trace file to its end.
+    ///
+    /// # Errors
+    /// It is no readable trace. Damage inside of it is no error but a note.
+    pub fn read(path: &Path) -> Result<Self, crate::trace::Error> {
+        let mut trace = Trace::open(path)?;
+        let mut history = Self::default();
+        while let Some(event) = trace.next() {
+            history.take(&event, trace.event_bytes());
+        }
+        history.notes = trace.notes().iter().map(ToString::to_string).collect();
+        history.session = trace.session().cloned();
+        Ok(history)
+    }
+
+    /// Takes in one event.
+    pub fn push(&mut self, event: &Event) {
+        self.take(event, &[]);
+    }
+
+    /// Takes in one event; `bytes` are its encoded form, if that is at hand.
+    fn take(&mut self, event: &Event, bytes: &[u8]) {
+        self.head.apply(event);
+        self.log.push(event, bytes);
+        self.log.refine(&event.body, &self.head);
+        self.spans.take(event, &self.head);
+        if self.log.len().is_multiple_of(self.stride) {
+            self.copies.push(self.head.clone());
+            if self.copies.len() > COPIES {
+                let mut place = 0;
+                self.copies.retain(|_| {
+                    place += 1;
+                    place % 2 == 0
+                });
+                self.stride *= 2;
+            }
+        }
+    }
+
+    /// How and on what the trace was recorded.
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    /// What was wrong with the file.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Something that a view should tell with the notes of the file.
+    pub fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// The events.
+    pub fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// What lasted how long.
+    pub fn spans(&self) -> &Spans {
+        &self.spans
+    }
+
+    /// The model after all events.
+    pub fn head(&self) -> &Model {
+        &self.head
+    }
+
+    /// The model after the first `events` events, at most all of them.
+    pub fn at(&mut self, events: usize) -> &Model {
+        let events = events.min(self.log.len());
+        if events == self.log.len() {
+            return &self.head;
+        }
+        let copy = events / self.stride;
+        if self.seen.0 > events || self.seen.0 < copy * self.stride {
+            self.seen = match copy.checked_sub(1).and_then(|place| self.copies.get(place)) {
+                Some(model) => (copy * self.stride, model.clone()),
+                None => (0, Model::new()),
+            };
+        }
+        while self.seen.0 < events {
+            if let Some(event) = self.log.event(self.seen.0) {
+                self.seen.1.apply(&event);
+            }
+            self.seen.0 += 1;
+        }
+        &self.seen.1
+    }
+
+    /// The model that [`History::at`] gave last for so many events, without moving.
+    pub fn look(&self, events: usize) -> &Model {
+        if events >= self.log.len() { &self.head } else { &self.seen.1 }
+    }
+
+    /// How many events happened until `time`, that time included.
+    pub fn until(&self, time: Nanos) -> usize {
+        self.log.until(time)
+    }
+}

@@ -1,0 +1,252 @@
+//! Events in their encoded form, with an index of what they are about.
+
+use crate::event::{Body, Event, Nanos, ObjId};
+use crate::model::{At, Model};
+use std::collections::HashMap;
+
+/// What an event is about: the subjects of the programs, which are those of the files that record them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// Names, losses: about the trace itself.
+    Trace,
+    /// The PM core.
+    Pm,
+    /// Locks.
+    Lock,
+    /// Completions, queues, flushing, asynchronous calls.
+    Wait,
+    /// Works.
+    Work,
+    /// libata.
+    Ata,
+    /// SCSI.
+    Scsi,
+    /// Tasks.
+    Task,
+}
+
+/// Every subject with its name, in the order of [`Subject`].
+pub const SUBJECTS: [(Subject, &str); 8] = [
+    (Subject::Trace, "trace"),
+    (Subject::Pm, "pm"),
+    (Subject::Lock, "lock"),
+    (Subject::Wait, "wait"),
+    (Subject::Work, "work"),
+    (Subject::Ata, "ata"),
+    (Subject::Scsi, "scsi"),
+    (Subject::Task, "task"),
+];
+
+impl Subject {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        SUBJECTS[self as usize].1
+    }
+
+    /// Of an event.
+    pub fn of(body: &Body) -> Self {
+        match body {
+            Body::Symbol { .. } | Body::Lost { .. } | Body::Undecoded { .. } => Self::Trace,
+            Body::Phase { .. }
+            | Body::Device(_)
+            | Body::Link { .. }
+            | Body::StepStart { .. }
+            | Body::StepEnd { .. }
+            | Body::CallbackStart { .. }
+            | Body::CallbackEnd { .. }
+            | Body::DeviceWait { .. } => Self::Pm,
+            Body::LockWait { .. } | Body::LockWaitEnd { .. } => Self::Lock,
+            Body::CompletionWait { .. }
+            | Body::Completed { .. }
+            | Body::QueueWait { .. }
+            | Body::FlushWork { .. }
+            | Body::AsyncWait { .. } => Self::Wait,
+            Body::WorkQueued { .. }
+            | Body::WorkDelayed { .. }
+            | Body::WorkStart { .. }
+            | Body::WorkEnd { .. }
+            | Body::AsyncRun { .. } => Self::Work,
+            Body::Ata(_) => Self::Ata,
+            Body::Scsi(_) | Body::ScsiCommand { .. } | Body::ScsiEhWakeup { .. } => Self::Scsi,
+            _ => Self::Task,
+        }
+    }
+}
+
+/// What the index tells about an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// When.
+    pub time: Nanos,
+    /// Thread id of its task.
+    pub tid: u32,
+    /// Its task's name, a number for [`EventLog::comm`].
+    pub comm: u32,
+    /// The device it is about; [`Entry::device`].
+    dev: u32,
+    /// What it is about.
+    pub subject: Subject,
+    /// End of its encoded form.
+    end: u64,
+}
+
+/// Stands for "no device" in the index.
+const NO_DEVICE: u32 = u32::MAX;
+
+impl Entry {
+    /// The device it is about.
+    pub fn device(&self) -> Option<ObjId> {
+        (self.dev != NO_DEVICE).then_some(ObjId(self.dev))
+    }
+}
+
+/// Events, each encoded as in a trace file: about 50 bytes, with 32 more for its index entry.
+#[derive(Debug, Default)]
+pub struct EventLog {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    comms: Vec<String>,
+    numbers: HashMap<crate::event::Comm, u32>,
+    /// Latest time so far, one for each event: times may go back a little between CPUs.
+    latest: Nanos,
+    goes_back: bool,
+}
+
+impl EventLog {
+    pub(super) fn push(&mut self, event: &Event, bytes: &[u8]) {
+        if bytes.is_empty() {
+            // Encoding into a vector cannot fail, and what fails is an event that cannot be shown.
+            if minicbor::encode(event, &mut self.bytes).is_err() {
+                self.bytes.truncate(self.entries.last().map_or(0, |entry| index(entry.end)));
+            }
+        } else {
+            self.bytes.extend_from_slice(bytes);
+        }
+        self.goes_back |= event.time < self.latest;
+        self.latest = self.latest.max(event.time);
+        let comm = *self.numbers.entry(event.task.comm).or_insert_with(|| {
+            self.comms.push(event.task.comm.as_str());
+            u32::try_from(self.comms.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.entries.push(Entry {
+            time: event.time,
+            tid: event.task.tid,
+            comm,
+            dev: device_of(&event.body).map_or(NO_DEVICE, |dev| dev.0),
+            subject: Subject::of(&event.body),
+            end: self.bytes.len() as u64,
+        });
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What the index tells about an event.
+    pub fn entry(&self, number: usize) -> Option<&Entry> {
+        self.entries.get(number)
+    }
+
+    /// The index, in the order of events.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// A task's name by its number in an [`Entry`].
+    pub fn comm(&self, number: u32) -> &str {
+        self.comms.get(number as usize).map_or("", String::as_str)
+    }
+
+    /// Every name that a task had, in the order of their numbers.
+    pub fn comms(&self) -> impl Iterator<Item = &str> {
+        self.comms.iter().map(String::as_str)
+    }
+
+    /// An event, decoded.
+    pub fn event(&self, number: usize) -> Option<Event> {
+        let end = index(self.entries.get(number)?.end);
+        let start = number.checked_sub(1).map_or(0, |before| index(self.entries[before].end));
+        minicbor::decode(self.bytes.get(start..end)?).ok()
+    }
+
+    /// Time of the first event; 0 if there is none.
+    pub fn first_time(&self) -> Nanos {
+        self.entries.first().map_or(0, |entry| entry.time)
+    }
+
+    /// Time of an event, or of the last one before it.
+    pub fn time(&self, number: usize) -> Nanos {
+        self.entries.get(number).or(self.entries.last()).map_or(0, |entry| entry.time)
+    }
+
+    /// How many events happened until `time`, that time included.
+    pub fn until(&self, time: Nanos) -> usize {
+        let sorted = self.entries.partition_point(|entry| entry.time <= time);
+        if !self.goes_back {
+            return sorted;
+        }
+        // A binary search lands near; what is a little out of order is near, too.
+        const NEAR: usize = 256;
+        let end = (sorted + NEAR).min(self.entries.len());
+        let start = sorted.saturating_sub(NEAR);
+        let last = self.entries[start..end].iter().rposition(|entry| entry.time <= time);
+        last.map_or(start, |place| start + place + 1)
+    }
+
+    /// Bytes of memory that events and index take.
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
+    }
+
+    /// Names the device of the newest event where only the model knows it.
+    pub(super) fn refine(&mut self, body: &Body, model: &Model) {
+        if let (Some(entry), Some(dev)) = (self.entries.last_mut(), device_in(body, model)) {
+            entry.dev = dev.0;
+        }
+    }
+
+    /// The event that evidence names, as a number of events: what [`super::History::at`] takes to show it.
+    pub fn after(&self, at: At) -> usize {
+        usize::try_from(at.event).unwrap_or(usize::MAX).saturating_add(1).min(self.len())
+    }
+}
+
+fn index(end: u64) -> usize {
+    usize::try_from(end).unwrap_or(usize::MAX)
+}
+
+/// The device an event is about, as far as the event itself says.
+fn device_of(body: &Body) -> Option<ObjId> {
+    match body {
+        Body::Device(info) => Some(info.dev),
+        Body::Link { consumer, .. } => Some(*consumer),
+        Body::StepStart { dev, .. }
+        | Body::StepEnd { dev, .. }
+        | Body::CallbackStart { dev, .. }
+        | Body::CallbackEnd { dev, .. }
+        | Body::DeviceWait { dev, .. } => Some(*dev),
+        Body::QueueWait { dev, .. } | Body::ScsiCommand { dev, .. } => *dev,
+        Body::AsyncRun { data, .. } => *data,
+        Body::Ata(port) => port.dev,
+        Body::Scsi(device) => device.dev,
+        _ => None,
+    }
+}
+
+/// The device an event is about, with what the model adds: whose lock, whose completion.
+fn device_in(body: &Body, model: &Model) -> Option<ObjId> {
+    match body {
+        Body::LockWait { lock, .. } | Body::LockWaitEnd { lock, .. } => model.device_of_lock(*lock),
+        Body::CompletionWait { completion, .. } | Body::Completed { completion, .. } => {
+            model.device_of_completion(*completion)
+        }
+        body => device_of(body),
+    }
+}
+

@@ -1,0 +1,42 @@
+//! The interactive view.
+//!
+//! ```text
+//! ┌ tabs: 1 Overview  2 Devices  3 Waits  4 Timeline  5 Findings  6 Events          source ┐  draw.rs
+//! │ moment: time, event, speed, loss                                                       │
+//! │ the worst finding in one line                                                          │
+//! │                                                                                        │
+//! │ the view in front: draw/{overview,devices,waits,timeline,findings,events}.rs           │
+//! │        popups: draw/popup.rs                                                           │
+//! │                                                                                        │
+//! └ footer: what the keys do here, or a message ───────────────────────────────────────────┘
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`action`] | the one table of what can be done |
+//! | [`keys`] | keys and which action each is for |
+//! | [`config`] | the configuration file |
+//! | [`theme`] | colours and characters |
+//! | [`app`] | the state; [`devices`] and [`lanes`] derive its rows |
+//! | [`update`] | keys, mouse, time and events into state |
+//! | [`draw`] | state into cells |
+//! | [`terminal`] | taking a terminal over and giving it back |
+//! | [`run`] | the loop around it all |
+//!
+//! A view shows what `history`, `model` and `diagnose` say and decides nothing about it.
+
+pub mod action;
+pub mod app;
+pub mod config;
+pub mod detail;
+pub mod devices;
+pub mod draw;
+pub mod keys;
+pub mod lanes;
+pub mod run;
+pub mod terminal;
+pub mod theme;
+pub mod update;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,398 @@
+//! What the interface knows: the trace, the moment that is looked at, what is selected. No drawing, no
+//! terminal, no clock.
+
+use super::action::View;
+use super::devices::{DeviceRow, DeviceView};
+use super::keys::Keymap;
+use super::lanes::TimelineView;
+use super::theme::{Glyphs, Role, Theme};
+use crate::diagnose::{self, DeviceState, Finding, Options, Severity, Waits};
+use crate::event::{Nanos, ObjId};
+use crate::history::{Filter, History, Lane};
+use crate::model::Model;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where events come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file, by its name.
+    Replay(String),
+    /// This machine, by whoever suspends it.
+    Watch(Watching),
+    /// This machine, awake while everything else is frozen.
+    Live {
+        /// Time now, in nanoseconds of `CLOCK_BOOTTIME`.
+        now: Nanos,
+    },
+}
+
+/// What is told while waiting for a suspend.
+#[derive(Clone, Debug, Default)]
+pub struct Watching {
+    /// Hooks that are attached.
+    pub hooks: usize,
+    /// Hooks that this kernel has no place for.
+    pub skipped: usize,
+    /// How long arming took, in nanoseconds.
+    pub took: Nanos,
+    /// The trace file.
+    pub trace: String,
+    /// Seconds after which the alarm wakes a suspend that is started here.
+    pub wake: u32,
+    /// Whether all records of the last cycle arrived.
+    pub arrived: String,
+}
+
+/// A list on the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// The selected line.
+    pub selected: usize,
+    /// The first line shown.
+    pub offset: usize,
+    /// Lines shown when it was drawn last.
+    pub height: usize,
+}
+
+impl List {
+    /// Moves the selection, within so many lines.
+    pub fn step(&mut self, by: isize, lines: usize) {
+        self.selected = self.selected.saturating_add_signed(by).min(lines.saturating_sub(1));
+    }
+
+    /// Makes the selection visible in a window of so many lines.
+    pub fn fit(&mut self, lines: usize, height: usize) {
+        self.height = height.max(1);
+        self.selected = self.selected.min(lines.saturating_sub(1));
+        let most = lines.saturating_sub(self.height);
+        let least = (self.selected + 1).saturating_sub(self.height);
+        self.offset = self.offset.clamp(least.min(self.selected), self.selected).min(most);
+    }
+}
+
+/// Something in front of the view.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Popup {
+    /// All keys.
+    Help {
+        /// First line shown.
+        scroll: usize,
+    },
+    /// Lines about what was opened.
+    Detail {
+        /// What it is about.
+        title: String,
+        /// The lines.
+        lines: Vec<(Role, String)>,
+        /// First line shown.
+        scroll: usize,
+    },
+    /// A filter is being typed.
+    Filter {
+        /// What was typed.
+        text: String,
+        /// What is wrong with it.
+        wrong: Option<String>,
+    },
+    /// Whether the machine may be suspended.
+    Suspend,
+}
+
+/// What is told in the footer until the next key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Message {
+    /// The words; empty if there is nothing to tell.
+    pub text: String,
+    /// Something failed.
+    pub bad: bool,
+}
+
+/// What is derived from the model at the moment that is looked at.
+#[derive(Debug, Default)]
+pub struct Scene {
+    /// What was found, the worst first.
+    pub findings: Vec<Finding>,
+    /// What waits for what.
+    pub waits: Waits,
+    /// How many devices are in each state.
+    pub states: BTreeMap<DeviceState, u32>,
+    /// The rows of the device tree.
+    pub devices: Vec<DeviceRow>,
+    /// The lanes of the timeline.
+    pub lanes: Vec<Lane>,
+    /// Numbers of the events that pass the filter; `None` if there is none.
+    pub events: Option<Vec<u32>>,
+}
+
+/// The interface's state.
+#[derive(Debug)]
+pub struct App {
+    /// The trace.
+    pub history: History,
+    /// Where it comes from.
+    pub source: Source,
+    /// The view in front.
+    pub view: View,
+    /// How many events have happened at the moment that is looked at.
+    pub cursor: usize,
+    /// The cursor stays at the newest event.
+    pub follow: bool,
+    /// How fast time goes on by itself, in 1/1024 of its real speed; `None` while it stands still.
+    pub play: Option<u64>,
+    /// Time of the cursor, where it is between events.
+    pub clock: Nanos,
+    /// What stands in front of the view, the last one in front.
+    pub popups: Vec<Popup>,
+    /// Lists by view.
+    pub lists: [List; 6],
+    /// How the tree is shown.
+    pub devices: DeviceView,
+    /// How the timeline is shown.
+    pub timeline: TimelineView,
+    /// Filter of events, as typed.
+    pub event_filter: String,
+    /// Keys.
+    pub keymap: Keymap,
+    /// Colours.
+    pub theme: Theme,
+    /// Characters.
+    pub glyphs: Glyphs,
+    /// Told in the footer.
+    pub message: Message,
+    /// Derived from the above.
+    pub scene: Scene,
+    /// What was found in the whole trace.
+    pub found: Vec<Finding>,
+    /// Where lists and tabs were drawn last, for the mouse.
+    pub hits: super::draw::Hits,
+}
+
+impl App {
+    /// Looks at the end of a trace, at what is worst in it.
+    pub fn new(history: History, source: Source) -> Self {
+        let mut app = Self {
+            cursor: history.log().len(),
+            history,
+            source,
+            view: View::Overview,
+            follow: true,
+            play: None,
+            clock: 0,
+            popups: Vec::new(),
+            lists: Default::default(),
+            devices: DeviceView::default(),
+            timeline: TimelineView::default(),
+            event_filter: String::new(),
+            keymap: Keymap::default(),
+            theme: Theme::Dark,
+            glyphs: Glyphs::Lines,
+            message: Message::default(),
+            scene: Scene::default(),
+            found: Vec::new(),
+            hits: Default::default(),
+        };
+        app.grown();
+        app.timeline.fit(&app.history, app.cursor);
+        app
+    }
+
+    /// New events have come.
+    pub fn grown(&mut self) {
+        let head = self.history.head();
+        self.found = match self.source {
+            Source::Live { now } => diagnose::findings(head, now.max(head.now())),
+            _ => diagnose::findings_at_end(head),
+        };
+        if self.follow {
+            self.cursor = self.history.log().len();
+        }
+        self.scene.events = None;
+        self.refresh();
+    }
+
+    /// A transition has ended in watch mode: shows all of it, and the worst of what was found.
+    pub fn arrived(&mut self) {
+        self.follow = true;
+        self.grown();
+        self.timeline.fit(&self.history, self.cursor);
+        self.lists[View::Findings as usize] = List::default();
+        let bad = self.found.first().is_some_and(|finding| finding.severity > Severity::Info);
+        self.view = if bad { View::Findings } else { View::Overview };
+        self.refresh();
+    }
+
+    /// The model at the moment that is looked at.
+    pub fn model(&self) -> &Model {
+        self.history.look(self.cursor)
+    }
+
+    /// Whether the newest moment is looked at.
+    pub fn is_at_end(&self) -> bool {
+        self.cursor >= self.history.log().len()
+    }
+
+    /// The time that is looked at, in nanoseconds of `CLOCK_BOOTTIME`.
+    pub fn now(&self) -> Nanos {
+        let last = self.cursor.checked_sub(1).map_or(self.history.log().first_time(), |n| self.history.log().time(n));
+        match self.source {
+            Source::Live { now } if self.is_at_end() => now.max(last),
+            _ => self.clock.max(last),
+        }
+    }
+
+    /// Times count from here: the base of the transition that the cursor is in.
+    pub fn base(&self) -> Nanos {
+        let model = self.model();
+        let whole = self.history.head().transitions();
+        let number = model.transition().map(|transition| transition.number);
+        // The whole transition knows better where its resume began.
+        let same = whole.iter().find(|transition| Some(transition.number) == number);
+        same.or(whole.first()).map_or(self.history.log().first_time(), crate::model::Transition::base)
+    }
+
+    /// Derives what the view in front shows.
+    pub fn refresh(&mut self) {
+        self.history.at(self.cursor);
+        let model = self.history.look(self.cursor);
+        self.scene.findings = self.findings_now(model);
+        self.scene.waits = diagnose::waits(model);
+        match self.view {
+            View::Overview => self.scene.states = diagnose::states(model),
+            View::Devices => {
+                let selected = self.scene.devices.get(self.list().selected).map(|row| row.dev);
+                let rows = self.devices.rows(model, &self.scene.waits);
+                if let Some(place) = selected.and_then(|dev| rows.iter().position(|row| row.dev == dev)) {
+                    self.lists[View::Devices as usize].selected = place;
+                }
+                self.scene.devices = rows;
+            }
+            View::Timeline => {
+                let selected = self.scene.lanes.get(self.list().selected).copied();
+                let lanes = self.timeline.lanes(&self.history, &self.scene.findings);
+                if let Some(place) = selected.and_then(|lane| lanes.iter().position(|&other| other == lane)) {
+                    self.lists[View::Timeline as usize].selected = place;
+                }
+                self.scene.lanes = lanes;
+            }
+            View::Events => self.pick_events(),
+            View::Waits | View::Findings => {}
+        }
+        self.point_events();
+    }
+
+    /// What is known at the moment that is looked at. A cycle that had just closed is told if it lasted.
+    fn findings_now(&self, model: &Model) -> Vec<Finding> {
+        if self.is_at_end() {
+            return self.found.clone();
+        }
+        let now = self.now();
+        let lasting: BTreeSet<&str> = self.found.iter().map(Finding::id).collect();
+        let settled: BTreeSet<String> =
+            diagnose::findings_with(model, now, Options::LIVE).iter().map(|found| found.id.clone()).collect();
+        let mut findings = diagnose::findings_with(model, now, Options::END);
+        findings.retain(|found| lasting.contains(found.id()) || settled.contains(found.id()));
+        findings
+    }
+
+    fn pick_events(&mut self) {
+        let filter = Filter::parse(&self.event_filter).unwrap_or_default();
+        if filter.is_empty() {
+            self.scene.events = None;
+        } else if self.scene.events.is_none() {
+            self.scene.events = Some(filter.events(&self.history, self.base(), 0));
+        }
+    }
+
+    /// The selected event is the last one that has happened.
+    fn point_events(&mut self) {
+        if self.view != View::Events {
+            return;
+        }
+        let last = self.cursor.saturating_sub(1);
+        let selected = match &self.scene.events {
+            Some(picked) => picked.partition_point(|&n| n as usize <= last).saturating_sub(1),
+            None => last,
+        };
+        self.lists[View::Events as usize].selected = selected;
+    }
+
+    /// How many lines the view's list has.
+    pub fn lines(&self) -> usize {
+        match self.view {
+            View::Overview => 0,
+            View::Devices => self.scene.devices.len(),
+            View::Waits => self.scene.waits.rows.len(),
+            View::Timeline => self.scene.lanes.len(),
+            View::Findings => self.scene.findings.len(),
+            View::Events => self.scene.events.as_ref().map_or(self.history.log().len(), Vec::len),
+        }
+    }
+
+    /// The list of the view in front.
+    pub fn list(&self) -> List {
+        self.lists[self.view as usize]
+    }
+
+    /// The selected finding, in the overview the worst.
+    pub fn finding(&self) -> Option<&Finding> {
+        let place = if self.view == View::Findings { self.list().selected } else { 0 };
+        self.scene.findings.get(place)
+    }
+
+    /// The device that what is selected is about.
+    pub fn selected_device(&self) -> Option<ObjId> {
+        let selected = self.list().selected;
+        match self.view {
+            View::Devices => self.scene.devices.get(selected).map(|row| row.dev),
+            View::Waits => {
+                let device = self.scene.waits.rows.get(selected)?.party.device.as_ref()?;
+                Some(ObjId(device.id))
+            }
+            View::Timeline => match self.scene.lanes.get(selected)? {
+                Lane::Device(dev) => Some(*dev),
+                _ => None,
+            },
+            View::Overview | View::Findings => self.finding()?.devices.first().map(|device| ObjId(device.id)),
+            View::Events => self.history.log().entry(self.selected_event()?)?.device(),
+        }
+    }
+
+    /// The task that what is selected is about.
+    pub fn selected_task(&self) -> Option<u32> {
+        let selected = self.list().selected;
+        match self.view {
+            View::Waits => self.scene.waits.rows.get(selected)?.party.task.as_ref().map(|task| task.tid),
+            View::Timeline => match self.scene.lanes.get(selected)? {
+                Lane::Task(tid) => Some(*tid),
+                _ => None,
+            },
+            View::Events => self.history.log().entry(self.selected_event()?).map(|entry| entry.tid),
+            View::Overview | View::Findings => self.finding()?.tasks.first().map(|task| task.tid),
+            View::Devices => None,
+        }
+    }
+
+    /// Number of the selected event.
+    pub fn selected_event(&self) -> Option<usize> {
+        let selected = self.lists[View::Events as usize].selected;
+        match &self.scene.events {
+            Some(picked) => picked.get(selected).map(|&number| number as usize),
+            None => (selected < self.history.log().len()).then_some(selected),
+        }
+    }
+
+    /// Whether pm-trace waits for a suspend.
+    pub fn is_watching(&self) -> bool {
+        matches!(self.source, Source::Watch(_))
+    }
+
+    /// Tells something in the footer.
+    pub fn tell(&mut self, text: impl Into<String>) {
+        self.message = Message { text: text.into(), bad: false };
+    }
+
+    /// Tells what went wrong.
+    pub fn complain(&mut self, text: impl Into<String>) {
+        self.message = Message { text: text.into(), bad: true };
+    }
+}

@@ -1,0 +1,292 @@
+//! State into cells: the frame around the views, and the one place where text becomes cells.
+
+mod devices;
+mod events;
+mod findings;
+mod overview;
+mod popup;
+mod timeline;
+mod waits;
+
+pub use waits::row_text as wait_text;
+
+use super::action::{ACTIONS, Action, View};
+use super::app::{App, List, Source};
+use super::theme::{Glyphs, Role};
+use crate::diagnose::{Severity, relative};
+use crate::{report, text};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// Fewest columns and lines that the views are made for.
+pub const LEAST: (u16, u16) = (60, 16);
+
+/// Where things were drawn, for the mouse.
+#[derive(Clone, Debug, Default)]
+pub struct Hits {
+    tabs: Vec<(Rect, View)>,
+    /// Lines of the view's list.
+    pub list: Rect,
+    /// Where bars are drawn.
+    pub bars: Rect,
+}
+
+impl Hits {
+    /// The tab at this place.
+    pub fn tab(&self, at: Position) -> Option<View> {
+        self.tabs.iter().find(|(area, _)| area.contains(at)).map(|(_, view)| *view)
+    }
+}
+
+/// Cells to draw on. Whatever is put there is cut to its room, and free of characters that act on a terminal.
+pub(super) struct Canvas<'a> {
+    buffer: &'a mut Buffer,
+    theme: super::theme::Theme,
+}
+
+impl Canvas<'_> {
+    pub(super) fn style(&self, role: Role) -> Style {
+        self.theme.style(role)
+    }
+
+    /// Puts text at a place, cut to `width` columns. Returns the column after it.
+    pub(super) fn put(&mut self, x: u16, y: u16, width: u16, text: &str, role: Role) -> u16 {
+        let style = self.style(role);
+        self.put_styled(x, y, width, text, style)
+    }
+
+    pub(super) fn put_styled(&mut self, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
+        let area = self.buffer.area;
+        if y >= area.bottom() || x >= area.right() {
+            return x;
+        }
+        let text = clip(&text::line(text), usize::from(width.min(area.right() - x)));
+        self.buffer.set_stringn(x, y, &text, usize::from(width), style).0
+    }
+
+    /// Puts text so that it ends before column `right`.
+    pub(super) fn put_right(&mut self, right: u16, y: u16, width: u16, text: &str, role: Role) {
+        let wide = u16::try_from(text::line(text).width()).unwrap_or(width).min(width);
+        self.put(right.saturating_sub(wide), y, wide, text, role);
+    }
+
+    /// Gives a line of cells a style, on top of what they have.
+    pub(super) fn highlight(&mut self, area: Rect, role: Role) {
+        let style = self.style(role);
+        self.buffer.set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// A title and a line to the right of it.
+    pub(super) fn title(&mut self, area: Rect, text: &str) -> Rect {
+        let style = self.style(Role::Border);
+        self.put_styled(area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), style);
+        let end = self.put(area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {text}"), Role::Title);
+        self.put(end, area.y, 1, " ", Role::Title);
+        Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+    }
+
+    pub(super) fn clear(&mut self, area: Rect) {
+        let area = area.intersection(self.buffer.area);
+        for position in area.positions() {
+            self.buffer[position].reset();
+        }
+    }
+}
+
+/// The beginning of a text, of at most so many columns, with a mark where something was cut.
+pub(super) fn clip(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide + 1 > width {
+            break;
+        }
+        used += wide;
+        out.push(c);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// Draws everything.
+pub fn draw(app: &mut App, buffer: &mut Buffer) {
+    let area = buffer.area;
+    app.hits = Hits::default();
+    let (theme, glyphs) = (app.theme, app.glyphs);
+    let mut canvas = Canvas { buffer, theme };
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        too_small(&mut canvas, area);
+    } else {
+        tabs(app, &mut canvas, area);
+        moment(app, &mut canvas, Rect { y: area.y + 1, height: 1, ..area });
+        let used = 2 + alarm(app, &mut canvas, Rect { y: area.y + 2, height: 1, ..area });
+        let body = Rect { y: area.y + used, height: area.height - used - 1, ..area };
+        view(app, &mut canvas, body);
+        popup::draw(app, &mut canvas, area);
+        footer(app, &mut canvas, Rect { y: area.bottom() - 1, height: 1, ..area });
+    }
+    if glyphs == Glyphs::Ascii {
+        to_ascii(buffer);
+    }
+}
+
+fn view(app: &mut App, canvas: &mut Canvas<'_>, body: Rect) {
+    match app.view {
+        View::Overview => overview::draw(app, canvas, body),
+        View::Devices => devices::draw(app, canvas, body),
+        View::Waits => waits::draw(app, canvas, body),
+        View::Timeline => timeline::draw(app, canvas, body),
+        View::Findings => findings::draw(app, canvas, body),
+        View::Events => events::draw(app, canvas, body),
+    }
+}
+
+fn too_small(canvas: &mut Canvas<'_>, area: Rect) {
+    let told = format!("{} x {} is too small", area.width, area.height);
+    let wanted = format!("{} x {} are needed", LEAST.0, LEAST.1);
+    canvas.put(area.x, area.y, area.width, &told, Role::Warn);
+    canvas.put(area.x, area.y + 1, area.width, &wanted, Role::Text);
+    canvas.put(area.x, area.y + 2, area.width, "q quits", Role::Text);
+}
+
+fn tabs(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
+    let mut x = area.x;
+    for view in View::ALL {
+        let key = app.keymap.first(Action::Show(view));
+        let start = x;
+        let (role, name) = if view == app.view { (Role::Title, Role::Cursor) } else { (Role::Key, Role::Text) };
+        x = canvas.put(x + 1, area.y, area.right().saturating_sub(x), &key, role);
+        x = canvas.put(x, area.y, area.right().saturating_sub(x), &format!(" {} ", view.name()), name);
+        app.hits.tabs.push((Rect::new(start, area.y, x - start, 1), view));
+    }
+    let (label, role) = match &app.source {
+        Source::Replay(name) => (format!("replay {name}"), Role::Dim),
+        Source::Watch(_) => ("WATCHING".to_owned(), Role::Good),
+        Source::Live { .. } => ("LIVE".to_owned(), Role::Bad),
+    };
+    let room = area.right().saturating_sub(x + 2);
+    canvas.put_right(area.right() - 1, area.y, room, &clip(&label, usize::from(room)), role);
+}
+
+/// The moment that is looked at.
+fn moment(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    let log = app.history.log();
+    let mut parts = Vec::new();
+    if log.is_empty() {
+        parts.push("no events yet".to_owned());
+    } else {
+        let model = app.model();
+        let phase = model.transition().and_then(|transition| transition.phase());
+        parts.push(relative(app.base(), app.now()));
+        parts.push(phase.map_or_else(|| "between transitions".to_owned(), |phase| format!("in {}", phase.action)));
+        parts.push(format!("event {} of {}", app.cursor, log.len()));
+        if let Some(session) = app.history.session() {
+            parts.push(format!("kernel {}", session.kernel.release));
+        }
+    }
+    canvas.put(area.x + 1, area.y, area.width - 2, &parts.join("  "), Role::Dim);
+    let (label, role) = match (app.play, app.follow || app.is_at_end()) {
+        (Some(speed), _) => (format!("► {}", speed_words(speed)), Role::Good),
+        (None, true) => ("at the end".to_owned(), Role::Dim),
+        (None, false) => ("paused".to_owned(), Role::Warn),
+    };
+    let loss = app.model().loss();
+    let lost = loss.lost + loss.undecoded;
+    let label = if lost > 0 { format!("{lost} LOST  {label}") } else { label };
+    canvas.put_right(area.right() - 1, area.y, 24, &label, if lost > 0 { Role::Bad } else { role });
+}
+
+fn speed_words(speed: u64) -> String {
+    if speed >= 1024 { format!("{}x", speed / 1024) } else { format!("1/{}x", 1024 / speed.max(1)) }
+}
+
+/// The worst finding in one line. Returns how many lines it took.
+fn alarm(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let Some(finding) = app.scene.findings.first().filter(|finding| finding.severity > Severity::Info) else {
+        return 0;
+    };
+    let role = if finding.severity == Severity::Error { Role::Alarm } else { Role::Warn };
+    let told = format!(" {}: {}", report::headline(finding), finding.title);
+    let end = canvas.put(area.x, area.y, area.width, &told, role);
+    canvas.put(end, area.y, area.right().saturating_sub(end), &" ".repeat(usize::from(area.width)), role);
+    1
+}
+
+fn footer(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
+    if !app.message.text.is_empty() {
+        let role = if app.message.bad { Role::Bad } else { Role::Good };
+        canvas.put(area.x + 1, area.y, area.width - 1, &app.message.text, role);
+        return;
+    }
+    let shown = |spec: &&super::action::Spec| {
+        !spec.hint.is_empty()
+            && spec.place.has(app.view)
+            && (app.is_watching() || spec.place != super::action::Place::Watching)
+    };
+    let hints: Vec<(String, &str)> =
+        ACTIONS.iter().filter(shown).map(|spec| (app.keymap.first(spec.action), spec.hint)).collect();
+    // Help and quit are always shown: they stand at the end of the table, and get their room first.
+    let wide = |(key, hint): &(String, &str)| key.width() + hint.width() + 3;
+    let tail = hints.len().saturating_sub(2);
+    let reserved: usize = hints[tail..].iter().map(wide).sum();
+    let mut room = usize::from(area.width).saturating_sub(reserved + 1);
+    let mut x = area.x + 1;
+    for (place, hint) in hints.iter().enumerate() {
+        if place < tail {
+            if hint.0.is_empty() || wide(hint) > room {
+                continue;
+            }
+            room -= wide(hint);
+        }
+        x = canvas.put(x, area.y, area.right().saturating_sub(x), &hint.0, Role::Key);
+        x = canvas.put(x + 1, area.y, area.right().saturating_sub(x + 1), hint.1, Role::Dim) + 2;
+    }
+}
+
+/// Draws the visible lines of a list: `line` draws the one with this number in this area.
+pub(super) fn list(
+    app: &mut App,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    mut line: impl FnMut(&App, &mut Canvas<'_>, Rect, usize),
+) {
+    let lines = app.lines();
+    let mut list: List = app.list();
+    list.fit(lines, usize::from(area.height));
+    app.lists[app.view as usize] = list;
+    app.hits.list = area;
+    if lines == 0 {
+        canvas.put(area.x + 1, area.y, area.width - 1, super::detail::nothing(app.view), Role::Dim);
+    }
+    for (place, number) in (list.offset..lines).take(usize::from(area.height)).enumerate() {
+        let row = Rect { y: area.y + u16::try_from(place).unwrap_or(0), height: 1, ..area };
+        line(app, canvas, row, number);
+        if number == list.selected {
+            canvas.highlight(row, Role::Selected);
+        }
+    }
+    // Where in the list one is, at its right edge.
+    if lines > list.height && list.height > 2 {
+        let place = list.offset * (list.height - 1) / (lines - list.height).max(1);
+        let y = area.y + u16::try_from(place.min(list.height - 1)).unwrap_or(0);
+        canvas.put(area.right() - 1, y, 1, "█", Role::Border);
+    }
+}
+
+/// Replaces everything that is not ASCII.
+fn to_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if !cell.symbol().is_ascii() {
+            let ascii = Glyphs::ascii(cell.symbol());
+            cell.set_symbol(ascii);
+        }
+    }
+}

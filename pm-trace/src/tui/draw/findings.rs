@@ -1,0 +1,59 @@
+//! Findings: the list, and all about the selected one.
+
+use super::Canvas;
+use crate::diagnose::Severity;
+use crate::report;
+use crate::tui::app::App;
+use crate::tui::theme::Role;
+use ratatui::layout::Rect;
+
+/// Most lines of the list.
+const LIST: u16 = 8;
+
+pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
+    let count = app.scene.findings.len();
+    let inner = canvas.title(area, &format!("{count} findings at this moment"));
+    let lines = u16::try_from(count).unwrap_or(LIST).clamp(1, LIST);
+    let list = Rect { height: lines.min(inner.height), ..inner };
+    super::list(app, canvas, list, |app, canvas, row, number| {
+        let Some(finding) = app.scene.findings.get(number) else { return };
+        let role = match finding.severity {
+            Severity::Error => Role::Bad,
+            Severity::Warning => Role::Warn,
+            Severity::Info => Role::Text,
+        };
+        let text = format!("{}: {}", report::headline(finding), finding.title);
+        canvas.put(row.x + 1, row.y, row.width - 2, &text, role);
+    });
+    let Some(finding) = app.finding() else { return };
+    let rest = Rect { y: list.bottom(), height: inner.bottom() - list.bottom(), ..inner };
+    let inner = canvas.title(rest, &format!("suspend {}: all about it", finding.cycle));
+    let text = report::verdict_in(finding, usize::from(inner.width - 1));
+    // The headline stands in the list.
+    let told: Vec<&str> = text.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    let bad = finding.severity > Severity::Info;
+    for (place, line) in told.iter().enumerate().take(usize::from(inner.height)) {
+        let y = inner.y + u16::try_from(place).unwrap_or(0);
+        canvas.put(inner.x, y, inner.width, line, role_of(line, bad));
+    }
+    if told.len() > usize::from(inner.height) && inner.height > 0 {
+        let key = app.keymap.first(crate::tui::action::Action::ExportText);
+        let left = told.len() - usize::from(inner.height) + 1;
+        let text = format!("  … {left} more lines: a larger terminal shows them, {key} writes them to a file");
+        let y = inner.bottom() - 1;
+        canvas.put(inner.x, y, inner.width, &" ".repeat(usize::from(inner.width)), Role::Dim);
+        canvas.put(inner.x, y, inner.width, &text, Role::Key);
+    }
+}
+
+/// How a line of the report is drawn.
+pub(super) fn role_of(line: &str, bad: bool) -> Role {
+    let first = line.split_whitespace().next().unwrap_or_default();
+    match first {
+        "LOCKUP" | "STALL" | "HAZARD" => Role::Bad,
+        _ if line.contains("closes the cycle") => Role::Bad,
+        "waits" | "held" | "ends" | "performed" if bad => Role::Text,
+        "ordering" | "behind" | "known" | "advice" | "times" | "what" => Role::Name,
+        _ => Role::Text,
+    }
+}

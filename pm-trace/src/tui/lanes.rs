@@ -1,0 +1,134 @@
+//! The timeline: which lanes, which stretch of time.
+
+use crate::diagnose::Finding;
+use crate::event::{Nanos, ObjId};
+use crate::history::{History, Lane};
+use std::collections::{BTreeSet, HashSet};
+
+/// Shortest stretch that is shown, in nanoseconds.
+const SHORTEST: Nanos = 10_000;
+
+/// How the timeline is shown.
+#[derive(Clone, Debug, Default)]
+pub struct TimelineView {
+    /// Start of what is shown.
+    pub from: Nanos,
+    /// End of what is shown.
+    pub to: Nanos,
+    /// What a lane's name must contain.
+    pub filter: String,
+    /// How much [`TimelineView::fit`] shows.
+    fit: Fit,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Fit {
+    #[default]
+    None,
+    Half,
+    Cycle,
+    All,
+}
+
+impl TimelineView {
+    /// Shows the suspend or the resume that the cursor is in; once more: the whole transition; once more: all.
+    pub fn fit(&mut self, history: &History, cursor: usize) {
+        self.fit = match self.fit {
+            Fit::None | Fit::All => Fit::Half,
+            Fit::Half => Fit::Cycle,
+            Fit::Cycle => Fit::All,
+        };
+        let log = history.log();
+        let now = log.time(cursor.saturating_sub(1));
+        let whole = (log.first_time(), log.time(log.len()));
+        let (mut from, mut to) = whole;
+        let transitions = history.head().transitions();
+        let place = transitions.partition_point(|transition| transition.started.time <= now);
+        if let Some(transition) = place.checked_sub(1).and_then(|place| transitions.get(place))
+            && self.fit != Fit::All
+        {
+            let next = transitions.get(place).map(|next| next.started.time);
+            (from, to) = (transition.started.time, transition.ended.map(|at| at.time).or(next).unwrap_or(whole.1));
+            let resume = transition.base();
+            if self.fit == Fit::Half && resume > from {
+                (from, to) = if now >= resume { (resume, to) } else { (from, resume) };
+            }
+        }
+        let margin = (to.saturating_sub(from) / 50).max(1_000);
+        self.from = from.saturating_sub(margin);
+        self.to = to.saturating_add(margin).max(self.from + SHORTEST);
+    }
+
+    /// Shows less or more around `center`.
+    pub fn zoom(&mut self, center: Nanos, closer: bool) {
+        let center = center.clamp(self.from, self.to);
+        let scale = |part: Nanos| if closer { part / 2 } else { part.saturating_mul(2) };
+        let (left, right) = (scale(center - self.from), scale(self.to - center));
+        if left + right >= SHORTEST {
+            self.from = center.saturating_sub(left);
+            self.to = center.saturating_add(right);
+        }
+        self.fit = Fit::None;
+    }
+
+    /// How long what is shown lasts.
+    pub fn length(&self) -> Nanos {
+        self.to.saturating_sub(self.from).max(1)
+    }
+
+    /// Moves what is shown so that `time` is in it.
+    pub fn reveal(&mut self, time: Nanos) {
+        let length = self.length();
+        if time < self.from {
+            self.from = time.saturating_sub(length / 4);
+            self.to = self.from + length;
+        } else if time > self.to {
+            self.to = time.saturating_add(length / 4);
+            self.from = self.to - length;
+        }
+    }
+
+    /// The lanes with something in this stretch of time: the phases, then what findings are about, then the
+    /// others in the order of their first bars.
+    pub fn lanes(&self, history: &History, findings: &[Finding]) -> Vec<Lane> {
+        let marked = marked(findings);
+        let spans = history.spans();
+        let needle = self.filter.trim().to_lowercase();
+        let shown = |lane: &Lane| {
+            let inside = spans
+                .of(*lane)
+                .take_while(|span| span.start <= self.to)
+                .any(|span| span.end.is_none_or(|end| end >= self.from));
+            inside && (needle.is_empty() || *lane == Lane::Phases || name(history, *lane).to_lowercase().contains(&needle))
+        };
+        let all: Vec<Lane> = spans.lanes().iter().copied().filter(shown).collect();
+        let of = |wanted: &dyn Fn(&Lane) -> bool| all.iter().copied().filter(|lane| wanted(lane)).collect::<Vec<_>>();
+        let mut lanes = of(&|lane| *lane == Lane::Phases);
+        lanes.extend(of(&|lane| marked.contains(lane)));
+        lanes.extend(of(&|lane| matches!(lane, Lane::Device(_)) && !marked.contains(lane)));
+        lanes.extend(of(&|lane| matches!(lane, Lane::Task(_)) && !marked.contains(lane)));
+        lanes
+    }
+}
+
+/// The lanes that findings are about.
+pub fn marked(findings: &[Finding]) -> HashSet<Lane> {
+    let devices = findings.iter().flat_map(|finding| &finding.devices).map(|dev| Lane::Device(ObjId(dev.id)));
+    let tasks = findings.iter().flat_map(|finding| &finding.tasks).map(|task| Lane::Task(task.tid));
+    let lanes: BTreeSet<Lane> = devices.chain(tasks).collect();
+    lanes.into_iter().collect()
+}
+
+/// What a lane is called.
+pub fn name(history: &History, lane: Lane) -> String {
+    match lane {
+        Lane::Phases => "phases".to_owned(),
+        Lane::Device(dev) => {
+            let info = history.head().device(dev).and_then(|device| device.info.as_ref());
+            let Some(info) = info else { return format!("device #{}", dev.0) };
+            let sort = [&info.driver, &info.bus, &info.class].into_iter().find(|text| !text.is_empty());
+            sort.map_or_else(|| info.name.clone(), |sort| format!("{} ({sort})", info.name))
+        }
+        Lane::Task(tid) => history.spans().task(tid).to_string(),
+    }
+}

@@ -1,0 +1,147 @@
+//! The loop: wait for a key, for time to pass, for events; then draw.
+
+use super::app::App;
+use super::keys::Key;
+use super::terminal::Screen;
+use super::update::Effect;
+use crate::text;
+use ratatui::crossterm::clipboard::CopyToClipboard;
+use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use ratatui::crossterm::execute;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Longest time between two looks at what feeds the view.
+const TICK: Duration = Duration::from_millis(50);
+/// Time between two frames while time goes on by itself.
+const FRAME: Duration = Duration::from_millis(33);
+
+/// What brings new events while the view is open.
+pub trait Feed {
+    /// Takes in what is new. True if something changed.
+    ///
+    /// # Errors
+    /// The recording fails as a whole.
+    fn poll(&mut self, app: &mut App) -> anyhow::Result<bool>;
+
+    /// Suspends this machine.
+    ///
+    /// # Errors
+    /// It did not come about.
+    fn suspend(&mut self, app: &mut App) -> anyhow::Result<()>;
+
+    /// Nothing more will come, and the view is to close.
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+/// Nothing new comes: a trace from a file.
+pub struct Still;
+
+impl Feed for Still {
+    fn poll(&mut self, _: &mut App) -> anyhow::Result<bool> {
+        Ok(false)
+    }
+
+    fn suspend(&mut self, _: &mut App) -> anyhow::Result<()> {
+        anyhow::bail!("a recorded trace cannot be suspended")
+    }
+}
+
+/// Set when somebody asks the program to end.
+///
+/// # Errors
+/// Signals cannot be received.
+pub fn stop_flag() -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// Shows the view until the user leaves, somebody asks the program to end, or the feed is over.
+///
+/// # Errors
+/// The terminal cannot be used, or the feed fails.
+pub fn run(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, stop: &AtomicBool) -> anyhow::Result<()> {
+    let mut last = Instant::now();
+    screen.draw(app)?;
+    while !stop.load(Ordering::Relaxed) && !feed.is_over() {
+        let wait = if app.play.is_some() { FRAME } else { TICK };
+        let mut changed = false;
+        if event::poll(wait)? {
+            // What has come together is one frame.
+            loop {
+                let effect = input(app, &event::read()?, &mut changed);
+                match effect {
+                    Some(Effect::Quit) => return Ok(()),
+                    Some(effect) => perform(app, screen, feed, effect)?,
+                    None => {}
+                }
+                if !event::poll(Duration::ZERO)? {
+                    break;
+                }
+            }
+        }
+        let elapsed = last.elapsed();
+        last = Instant::now();
+        changed |= app.tick(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
+        changed |= feed.poll(app)?;
+        if changed {
+            screen.draw(app)?;
+        }
+    }
+    Ok(())
+}
+
+fn input(app: &mut App, event: &Event, changed: &mut bool) -> Option<Effect> {
+    *changed = true;
+    match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => app.key(Key::of(*key)),
+        Event::Mouse(mouse) => app.mouse(*mouse),
+        _ => None,
+    }
+}
+
+fn perform(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, effect: Effect) -> anyhow::Result<()> {
+    match effect {
+        Effect::Quit => {}
+        Effect::Copy(text) => {
+            execute!(screen.out(), CopyToClipboard::to_clipboard_from(text))?;
+            app.tell("copied, if this terminal passes it on to the clipboard (OSC 52); x writes a file");
+        }
+        Effect::Save { name, text } => match save(Path::new(&name), &text) {
+            Ok(()) => app.tell(format!("written to {}", text::path(Path::new(&name)))),
+            Err(error) => app.complain(format!("cannot write {}: {error}", text::path(Path::new(&name)))),
+        },
+        Effect::Suspend => {
+            app.tell("suspending ...");
+            screen.draw(app)?;
+            if let Err(error) = feed.suspend(app) {
+                app.complain(format!("not suspended: {error:#}"));
+            }
+            // The kernel may have written over it.
+            screen.redraw(app)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a new file; one that is there stays as it is, unless it holds the same.
+fn save(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let same = std::fs::metadata(path).is_ok_and(|meta| meta.len() == text.len() as u64)
+                && std::fs::read_to_string(path).is_ok_and(|old| old == text);
+            if same { Ok(()) } else { Err(error) }
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,117 @@
+//! Taking a terminal over and giving it back, whatever happens in between.
+
+use super::app::App;
+use super::draw;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::event::{DisableMouseCapture, EnableMouseCapture};
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::crossterm::{cursor, execute};
+use ratatui::layout::Rect;
+use ratatui::{TerminalOptions, Viewport};
+use std::io::{self, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Columns and lines where the terminal does not say: a serial line has no size.
+const USUAL: (u16, u16) = (80, 24);
+
+/// A terminal is taken over; what a panic has to put back.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// A terminal that was taken over. Dropping it gives it back.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Box<dyn Write + Send>>>,
+    size: (u16, u16),
+}
+
+impl Screen {
+    /// Takes the terminal over: raw, its other screen, the mouse if it is wanted. `out` is written to.
+    ///
+    /// # Errors
+    /// Standard input is no terminal, or it cannot be written.
+    pub fn take(mut out: Box<dyn Write + Send>, mouse: bool) -> io::Result<Self> {
+        restore_on_panic();
+        enable_raw_mode()?;
+        TAKEN.store(true, Ordering::SeqCst);
+        let taken = execute!(out, EnterAlternateScreen, cursor::Hide)
+            .and_then(|()| if mouse { execute!(out, EnableMouseCapture) } else { Ok(()) });
+        let size = size();
+        let viewport = Viewport::Fixed(Rect::new(0, 0, size.0, size.1));
+        let terminal =
+            taken.and_then(|()| Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport }));
+        let mut terminal = terminal.inspect_err(|_| restore(&mut io::stdout()))?;
+        terminal.clear().inspect_err(|_| restore(&mut io::stdout()))?;
+        Ok(Self { terminal, size })
+    }
+
+    /// Draws what has changed.
+    ///
+    /// # Errors
+    /// The terminal cannot be written.
+    pub fn draw(&mut self, app: &mut App) -> io::Result<()> {
+        let size = size();
+        if size != self.size {
+            self.size = size;
+            self.terminal.resize(Rect::new(0, 0, size.0, size.1))?;
+        }
+        self.terminal.draw(|frame| draw::draw(app, frame.buffer_mut())).map(|_| ())
+    }
+
+    /// Draws everything anew: somebody else may have written there.
+    ///
+    /// # Errors
+    /// The terminal cannot be written.
+    pub fn redraw(&mut self, app: &mut App) -> io::Result<()> {
+        self.terminal.clear()?;
+        self.draw(app)
+    }
+
+    /// Where to write what is no drawing.
+    pub fn out(&mut self) -> &mut impl Write {
+        self.terminal.backend_mut()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore(self.terminal.backend_mut());
+    }
+}
+
+/// Gives the terminal back. What cannot be written is lost; there is nobody to tell.
+fn restore(out: &mut impl Write) {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = execute!(out, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
+        let _ = out.flush();
+        let _ = disable_raw_mode();
+    }
+}
+
+/// A panic's message is of no use on a screen that is thrown away.
+fn restore_on_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            restore(&mut io::stdout());
+            before(panic);
+        }));
+    });
+}
+
+/// Columns and lines: what the terminal says, or `COLUMNS` and `LINES`, or 80 x 24.
+fn size() -> (u16, u16) {
+    nix::ioctl_read_bad!(window_size, nix::libc::TIOCGWINSZ, nix::libc::winsize);
+    let mut told = nix::libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the request fills in a `winsize`, which lives until the call is over.
+    let _ = unsafe { window_size(nix::libc::STDOUT_FILENO, &raw mut told) };
+    let var = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let or = |told: u16, name: &str, usual: u16| {
+        if told > 0 { told } else { var(name).filter(|&size| size > 0).unwrap_or(usual) }
+    };
+    // More than this is no terminal, and a buffer of it would take long to fill.
+    (or(told.ws_col, "COLUMNS", USUAL.0).min(1000), or(told.ws_row, "LINES", USUAL.1).min(500))
+}
