@@ -13,8 +13,8 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub use session::{ProbeInfo, SessionInfo};
 pub use finding::headline;
+pub use session::{ProbeInfo, SessionInfo};
 pub use verdict::{kmsg_lines, verdict, verdict_in};
 
 use crate::diagnose::{self, CycleSummary, Finding, Severity};

@@ -24,7 +24,8 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     let mut app = App::new(history, Source::Replay(name.to_string_lossy().into_owned()));
     apply(&mut app, &config, &args.look);
     let stop = run::stop_flag().context("cannot receive signals")?;
-    let mut screen = Screen::take(Box::new(io::stdout()), config.mouse).context("cannot use this terminal")?;
+    let mut screen =
+        Screen::take(Box::new(io::stdout()), config.mouse).context("cannot use this terminal")?;
     let ended = run::run(&mut app, &mut screen, &mut Still, &stop);
     drop(screen);
     ended?;

@@ -19,7 +19,8 @@ fn pm(namer: &Namer<'_>, body: &Body) -> Option<String> {
             format!("{action}({value}) {}", if *start { "begins" } else { "ends" })
         }
         Body::Device(info) => {
-            let parent = info.parent.map(|dev| format!(", child of {}", namer.device(dev))).unwrap_or_default();
+            let parent =
+                info.parent.map(|dev| format!(", child of {}", namer.device(dev))).unwrap_or_default();
             format!("device {}: bus {}, driver {}{parent}", info.name, dash(&info.bus), dash(&info.driver))
         }
         Body::Link { supplier, consumer, .. } => {
@@ -30,7 +31,9 @@ fn pm(namer: &Namer<'_>, body: &Body) -> Option<String> {
             format!("{} of {} begins{how}", step_words(*step), namer.device_full(*dev))
         }
         Body::StepEnd { dev, .. } => format!("step of {} ends", namer.device_full(*dev)),
-        Body::CallbackStart { dev, ops, .. } => format!("{} callback of {} begins", ops.trim(), namer.device(*dev)),
+        Body::CallbackStart { dev, ops, .. } => {
+            format!("{} callback of {} begins", ops.trim(), namer.device(*dev))
+        }
         Body::CallbackEnd { dev, error: 0 } => format!("callback of {} returns", namer.device(*dev)),
         Body::CallbackEnd { dev, error } => format!("callback of {} fails with {error}", namer.device(*dev)),
         Body::DeviceWait { dev, target, why } => {

@@ -21,6 +21,8 @@ pub enum DeviceState {
     Resumed,
     /// It was not suspended in this transition.
     Active,
+    /// It was removed while it was suspended, as devices of a CPU are that goes offline.
+    Removed,
 }
 
 impl DeviceState {
@@ -39,12 +41,13 @@ impl DeviceState {
             Self::Suspended => "suspended",
             Self::Resumed => "resumed",
             Self::Active => "active",
+            Self::Removed => "removed",
         }
     }
 
     /// It sleeps, or is on its way there or back.
     pub fn is_down(self) -> bool {
-        !matches!(self, Self::Resumed | Self::Active | Self::Failed(_))
+        !matches!(self, Self::Resumed | Self::Active | Self::Removed | Self::Failed(_))
     }
 }
 
@@ -65,13 +68,8 @@ pub struct Standing {
 
 /// Where the device stands at the time of the model's last event.
 pub fn standing(model: &Model, device: &Device) -> Standing {
-    let nothing = Standing {
-        state: DeviceState::Active,
-        since: None,
-        callback: 0,
-        in_callback: false,
-        is_async: None,
-    };
+    let nothing =
+        Standing { state: DeviceState::Active, since: None, callback: 0, in_callback: false, is_async: None };
     if model.transition().is_none_or(|transition| transition.number != device.transition) {
         return nothing;
     }
@@ -83,7 +81,7 @@ pub fn standing(model: &Model, device: &Device) -> Standing {
         (None, Some((step, run)), last) if last.is_none_or(|(last, ..)| last == step) => {
             (DeviceState::Failed(step), run.end.or(run.callback_end))
         }
-        (None, _, Some((step, _, end))) => (ended(step), Some(end)),
+        (None, _, Some((step, _, end))) => (ended(step, device), Some(end)),
         (None, _, None) => return nothing,
     };
     let now = model.now();
@@ -101,8 +99,12 @@ pub fn standing(model: &Model, device: &Device) -> Standing {
 }
 
 /// The state that a step leaves behind.
-fn ended(step: Step) -> DeviceState {
+fn ended(step: Step, device: &Device) -> DeviceState {
     match step {
+        // The late steps run for suspended devices only; what is none any more was removed.
+        Step::SuspendLate | Step::SuspendNoirq if device.suspended.is_none() => DeviceState::Removed,
+        // `direct_complete`: the PM core left it as it was.
+        Step::Suspend if device.suspended.is_none() => DeviceState::Active,
         Step::SuspendNoirq => DeviceState::SuspendedNoirq,
         Step::SuspendLate | Step::ResumeNoirq => DeviceState::SuspendedLate,
         Step::Suspend | Step::ResumeEarly => DeviceState::Suspended,

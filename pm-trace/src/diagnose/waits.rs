@@ -83,7 +83,13 @@ pub fn waits(model: &Model) -> Waits {
     };
     others.sort_by_key(age);
     roots.extend(others);
-    let mut walk = Walk { namer: Namer::new(model), graph: &graph, knots: &knots, shown: BTreeSet::new(), rows: Vec::new() };
+    let mut walk = Walk {
+        namer: Namer::new(model),
+        graph: &graph,
+        knots: &knots,
+        shown: BTreeSet::new(),
+        rows: Vec::new(),
+    };
     let mut left = 0;
     for root in roots {
         if walk.rows.len() >= ROWS {
@@ -169,7 +175,9 @@ impl Walk<'_> {
             since: None,
             notes: doing.into_iter().collect(),
             doubt: None,
-            stack: task.and_then(|task| task.wait.as_ref()).map_or_else(Vec::new, |wait| self.namer.stack(&wait.stack)),
+            stack: task
+                .and_then(|task| task.wait.as_ref())
+                .map_or_else(Vec::new, |wait| self.namer.stack(&wait.stack)),
             origin: task.and_then(|task| self.namer.provenance(task)),
             evidence: Vec::new(),
             in_cycle: self.knots.contains(&node),

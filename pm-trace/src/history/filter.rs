@@ -90,7 +90,8 @@ impl Filter {
         let tests: Vec<(bool, Test)> =
             self.terms.iter().map(|term| (term.negated, Test::new(&term.what, log, model, base))).collect();
         let numbered = log.entries().iter().enumerate().skip(first);
-        let passes = numbered.filter(|(_, entry)| tests.iter().all(|(negated, test)| test.is(entry) != *negated));
+        let passes =
+            numbered.filter(|(_, entry)| tests.iter().all(|(negated, test)| test.is(entry) != *negated));
         passes.filter_map(|(number, _)| u32::try_from(number).ok()).collect()
     }
 }
@@ -127,7 +128,10 @@ impl Test {
             What::Task(name) => Self::tasks(name, log),
             What::Time(from, to) => {
                 let absolute = |seconds: f64| {
-                    #[allow(clippy::cast_possible_truncation, reason = "seconds as people type them, saturating")]
+                    #[allow(
+                        clippy::cast_possible_truncation,
+                        reason = "seconds as people type them, saturating"
+                    )]
                     let nanos = (seconds * 1e9) as i64;
                     base.saturating_add_signed(nanos)
                 };

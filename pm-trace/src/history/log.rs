@@ -249,4 +249,3 @@ fn device_in(body: &Body, model: &Model) -> Option<ObjId> {
         body => device_of(body),
     }
 }
-

@@ -287,7 +287,11 @@ impl<R: Read> Trace<R> {
             return None;
         };
         let decoded = decode::<Event>(bytes);
-        self.newest = if decoded.is_ok() { self.cursor + EVENT_PREFIX..self.cursor + EVENT_PREFIX + length } else { 0..0 };
+        self.newest = if decoded.is_ok() {
+            self.cursor + EVENT_PREFIX..self.cursor + EVENT_PREFIX + length
+        } else {
+            0..0
+        };
         self.cursor += EVENT_PREFIX + length;
         self.next_event = self.next_event.saturating_add(1);
         Some(match decoded {

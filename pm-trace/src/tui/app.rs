@@ -157,6 +157,8 @@ pub struct App {
     pub theme: Theme,
     /// Characters.
     pub glyphs: Glyphs,
+    /// First line shown of the selected finding.
+    pub scroll: usize,
     /// Told in the footer.
     pub message: Message,
     /// Derived from the above.
@@ -186,6 +188,7 @@ impl App {
             keymap: Keymap::default(),
             theme: Theme::Dark,
             glyphs: Glyphs::Lines,
+            scroll: 0,
             message: Message::default(),
             scene: Scene::default(),
             found: Vec::new(),
@@ -233,7 +236,10 @@ impl App {
 
     /// The time that is looked at, in nanoseconds of `CLOCK_BOOTTIME`.
     pub fn now(&self) -> Nanos {
-        let last = self.cursor.checked_sub(1).map_or(self.history.log().first_time(), |n| self.history.log().time(n));
+        let last = self
+            .cursor
+            .checked_sub(1)
+            .map_or(self.history.log().first_time(), |n| self.history.log().time(n));
         match self.source {
             Source::Live { now } if self.is_at_end() => now.max(last),
             _ => self.clock.max(last),
@@ -260,6 +266,9 @@ impl App {
             View::Overview => self.scene.states = diagnose::states(model),
             View::Devices => {
                 let selected = self.scene.devices.get(self.list().selected).map(|row| row.dev);
+                // At first what is worst about devices.
+                let worst = || ObjId(self.scene.findings.first()?.devices.first()?.id).into();
+                let selected = selected.or_else(worst);
                 let rows = self.devices.rows(model, &self.scene.waits);
                 if let Some(place) = selected.and_then(|dev| rows.iter().position(|row| row.dev == dev)) {
                     self.lists[View::Devices as usize].selected = place;

@@ -111,7 +111,8 @@ impl Config {
     fn parse(path: &Path, content: &str) -> Result<Self, ConfigError> {
         let wrong = |reason: String| ConfigError::Wrong { path: path.to_owned(), reason };
         let file: File = toml::from_str(content).map_err(|error| {
-            let place = error.span().map(|span| content[..span.start.min(content.len())].matches('\n').count() + 1);
+            let place =
+                error.span().map(|span| content[..span.start.min(content.len())].matches('\n').count() + 1);
             let place = place.map(|line| format!("line {line}: ")).unwrap_or_default();
             wrong(format!("{place}{}", text::line(error.message())))
         })?;
@@ -161,7 +162,8 @@ pub fn template() -> String {
 pub fn keys_markdown() -> String {
     let mut out = "| keys | name | what it does | where |\n|---|---|---|---|\n".to_owned();
     for spec in ACTIONS {
-        let keys: Vec<String> = spec.keys.iter().map(|key| format!("`{}`", key.replace('|', "\\|"))).collect();
+        let keys: Vec<String> =
+            spec.keys.iter().map(|key| format!("`{}`", key.replace('|', "\\|"))).collect();
         let place = match spec.place {
             Place::Everywhere => "everywhere".to_owned(),
             Place::Watching => "while waiting".to_owned(),
@@ -183,10 +185,13 @@ mod tests {
     #[test]
     fn the_template_is_right_with_and_without_its_comments() {
         parse(&template()).unwrap();
-        let used: String = template().lines().map(|line| {
-            let is_setting = line.starts_with('#') && !line.starts_with("# ");
-            format!("{}\n", if is_setting { &line[1..] } else { line })
-        }).collect();
+        let used: String = template()
+            .lines()
+            .map(|line| {
+                let is_setting = line.starts_with('#') && !line.starts_with("# ");
+                format!("{}\n", if is_setting { &line[1..] } else { line })
+            })
+            .collect();
         let config = parse(&used).unwrap();
         assert_eq!((config.theme, config.glyphs), (Some(Theme::Dark), Some(Glyphs::Lines)));
     }

@@ -47,7 +47,10 @@ pub fn wait(app: &App, row: &WaitRow) -> Lines {
     }
     if let (Some(relation), Some(since)) = (row.relation, row.since) {
         let lasted = seconds(app.now().saturating_sub(since));
-        out.push((Role::Text, format!("{} since {}, for {lasted}", relation.words(), relative(app.base(), since))));
+        out.push((
+            Role::Text,
+            format!("{} since {}, for {lasted}", relation.words(), relative(app.base(), since)),
+        ));
     }
     out.extend(lines(Role::Text, row.notes.iter().cloned()));
     if let Some(origin) = &row.origin {
@@ -73,7 +76,9 @@ pub fn wait(app: &App, row: &WaitRow) -> Lines {
 /// About a device: identity, links, steps.
 pub fn device(app: &App, dev: ObjId) -> Lines {
     let model = app.model();
-    let Some(device) = model.device(dev) else { return lines(Role::Dim, ["not known at this moment".to_owned()]) };
+    let Some(device) = model.device(dev) else {
+        return lines(Role::Dim, ["not known at this moment".to_owned()]);
+    };
     let now = standing(model, device);
     let mut out = Lines::new();
     if let Some(info) = &device.info {
@@ -99,9 +104,12 @@ fn steps(app: &App, model: &Model, dev: ObjId) -> Lines {
     let Some(device) = model.device(dev) else { return Lines::new() };
     let runs = Step::ALL.iter().filter_map(|&step| Some((step, device.step(step)?)));
     let told = runs.map(|(step, run)| {
-        let took = run.end.map_or("not ended".to_owned(), |end| seconds(end.time.saturating_sub(run.start.time)));
+        let took =
+            run.end.map_or("not ended".to_owned(), |end| seconds(end.time.saturating_sub(run.start.time)));
         let callback = match (run.callback, run.callback_end) {
-            (Some(start), Some(end)) => format!(", callback {}", seconds(end.time.saturating_sub(start.time))),
+            (Some(start), Some(end)) => {
+                format!(", callback {}", seconds(end.time.saturating_sub(start.time)))
+            }
             (Some(_), None) => ", in its callback".to_owned(),
             _ => String::new(),
         };
@@ -109,7 +117,14 @@ fn steps(app: &App, model: &Model, dev: ObjId) -> Lines {
         let error = if run.error == 0 { String::new() } else { format!(", failed with {}", run.error) };
         let role = if run.error != 0 || run.end.is_none() { Role::Bad } else { Role::Text };
         let start = relative(app.base(), run.start.time);
-        (role, format!("  {:<14} {start:>10}  {took:>9}{callback}{error}  {how}, {}", step_label(step), run.task))
+        (
+            role,
+            format!(
+                "  {:<14} {start:>10}  {took:>9}{callback}{error}  {how}, {}",
+                step_label(step),
+                run.task
+            ),
+        )
     });
     let mut out: Lines = told.collect();
     if !out.is_empty() {
@@ -130,9 +145,10 @@ fn links(model: &Model, dev: ObjId) -> Lines {
     };
     let mut out = Lines::new();
     if let Some(device) = model.device(dev) {
-        let told = device.links.iter().map(|link| {
-            format!("  supplier {} ({})", device_name(model, link.supplier), kind(link))
-        });
+        let told = device
+            .links
+            .iter()
+            .map(|link| format!("  supplier {} ({})", device_name(model, link.supplier), kind(link)));
         out.extend(lines(Role::Text, told));
     }
     let consumers = model.devices().flat_map(|(id, device)| device.links.iter().map(move |link| (id, link)));
@@ -154,7 +170,12 @@ fn event(app: &App) -> Option<(String, Lines)> {
         (Role::Text, format!("task {} on CPU {}", event.task, event.cpu)),
         (
             Role::Text,
-            format!("{} ({}.{:09} s since boot)", relative(app.base(), event.time), event.time / 1_000_000_000, event.time % 1_000_000_000),
+            format!(
+                "{} ({}.{:09} s since boot)",
+                relative(app.base(), event.time),
+                event.time / 1_000_000_000,
+                event.time % 1_000_000_000
+            ),
         ),
     ];
     let stack = stack_of(app.model(), &event);
@@ -167,9 +188,9 @@ fn event(app: &App) -> Option<(String, Lines)> {
 
 fn bars(app: &App, lane: Lane) -> Lines {
     let spans = app.history.spans();
-    let shown = spans.of(lane).filter(|span| {
-        span.start <= app.timeline.to && span.end.is_none_or(|end| end >= app.timeline.from)
-    });
+    let shown = spans
+        .of(lane)
+        .filter(|span| span.start <= app.timeline.to && span.end.is_none_or(|end| end >= app.timeline.from));
     let told = shown.take(BARS).map(|span| {
         let took = span.end.map_or("not ended".to_owned(), |end| seconds(end.saturating_sub(span.start)));
         let role = if span.end.is_none() { Role::Bad } else { Role::Text };
@@ -191,4 +212,3 @@ pub fn nothing(view: View) -> &'static str {
         View::Overview => "",
     }
 }
-

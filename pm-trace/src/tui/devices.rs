@@ -89,13 +89,13 @@ impl DeviceView {
     pub fn rows(&self, model: &Model, waits: &Waits) -> Vec<DeviceRow> {
         let known: BTreeMap<ObjId, &DeviceInfo> =
             model.devices().filter_map(|(id, device)| Some((id, device.info.as_ref()?))).collect();
-        let rows: BTreeMap<ObjId, DeviceRow> = known
-            .keys()
-            .filter_map(|&dev| Some((dev, row(dev, model, waits)?)))
-            .collect();
-        let passes = |dev: &ObjId| known.get(dev).zip(rows.get(dev)).is_some_and(|(info, row)| self.passes(info, row));
+        let rows: BTreeMap<ObjId, DeviceRow> =
+            known.keys().filter_map(|&dev| Some((dev, row(dev, model, waits)?))).collect();
+        let passes =
+            |dev: &ObjId| known.get(dev).zip(rows.get(dev)).is_some_and(|(info, row)| self.passes(info, row));
         if self.order == Order::Tree {
-            let shown = (!self.filter.trim().is_empty()).then(|| with_ancestors(&known, known.keys().copied().filter(passes)));
+            let shown = (!self.filter.trim().is_empty())
+                .then(|| with_ancestors(&known, known.keys().copied().filter(passes)));
             return self.tree(&known, &rows, shown.as_ref());
         }
         let mut rows: Vec<DeviceRow> = rows.values().filter(|row| passes(&row.dev)).copied().collect();
@@ -155,7 +155,12 @@ impl DeviceView {
             // A filter shows what it finds, folded or not.
             let folded = shown.is_none() && self.folded.contains(&dev);
             let hidden = if folded { descendants(&children, dev) } else { 0 };
-            out.push(DeviceRow { depth: depth.min(DEPTH), folded: hidden, parent: !below.is_empty(), ..*row });
+            out.push(DeviceRow {
+                depth: depth.min(DEPTH),
+                folded: hidden,
+                parent: !below.is_empty(),
+                ..*row
+            });
             if !folded && out.len() <= known.len() {
                 open.extend(below.iter().rev().map(|&child| (child, depth + 1)));
             }
@@ -177,12 +182,15 @@ fn rank(row: &DeviceRow) -> u8 {
         DeviceState::Failed(_) => 1,
         DeviceState::In(_) => 2,
         DeviceState::Resumed => 4,
-        DeviceState::Active => 5,
+        DeviceState::Active | DeviceState::Removed => 5,
         _ => 3,
     }
 }
 
-fn with_ancestors(known: &BTreeMap<ObjId, &DeviceInfo>, found: impl Iterator<Item = ObjId>) -> BTreeSet<ObjId> {
+fn with_ancestors(
+    known: &BTreeMap<ObjId, &DeviceInfo>,
+    found: impl Iterator<Item = ObjId>,
+) -> BTreeSet<ObjId> {
     let mut shown = BTreeSet::new();
     for dev in found {
         let mut at = Some(dev);

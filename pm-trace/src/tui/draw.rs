@@ -82,7 +82,8 @@ impl Canvas<'_> {
     pub(super) fn title(&mut self, area: Rect, text: &str) -> Rect {
         let style = self.style(Role::Border);
         self.put_styled(area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), style);
-        let end = self.put(area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {text}"), Role::Title);
+        let end =
+            self.put(area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {text}"), Role::Title);
         self.put(end, area.y, 1, " ", Role::Title);
         Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
     }
@@ -114,6 +115,11 @@ pub(super) fn clip(text: &str, width: usize) -> String {
         out.push('…');
     }
     out
+}
+
+/// A number and what it counts.
+pub(super) fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// Draws everything.
@@ -162,7 +168,8 @@ fn tabs(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     for view in View::ALL {
         let key = app.keymap.first(Action::Show(view));
         let start = x;
-        let (role, name) = if view == app.view { (Role::Title, Role::Cursor) } else { (Role::Key, Role::Text) };
+        let (role, name) =
+            if view == app.view { (Role::Title, Role::Cursor) } else { (Role::Key, Role::Text) };
         x = canvas.put(x + 1, area.y, area.right().saturating_sub(x), &key, role);
         x = canvas.put(x, area.y, area.right().saturating_sub(x), &format!(" {} ", view.name()), name);
         app.hits.tabs.push((Rect::new(start, area.y, x - start, 1), view));
@@ -186,13 +193,16 @@ fn moment(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         let model = app.model();
         let phase = model.transition().and_then(|transition| transition.phase());
         parts.push(relative(app.base(), app.now()));
-        parts.push(phase.map_or_else(|| "between transitions".to_owned(), |phase| format!("in {}", phase.action)));
+        parts.push(
+            phase.map_or_else(|| "between transitions".to_owned(), |phase| format!("in {}", phase.action)),
+        );
         parts.push(format!("event {} of {}", app.cursor, log.len()));
         if let Some(session) = app.history.session() {
             parts.push(format!("kernel {}", session.kernel.release));
         }
     }
-    canvas.put(area.x + 1, area.y, area.width - 2, &parts.join("  "), Role::Dim);
+    const STATE: u16 = 12;
+    canvas.put(area.x + 1, area.y, area.width - 2 - STATE, &parts.join("  "), Role::Dim);
     let (label, role) = match (app.play, app.follow || app.is_at_end()) {
         (Some(speed), _) => (format!("► {}", speed_words(speed)), Role::Good),
         (None, true) => ("at the end".to_owned(), Role::Dim),
@@ -215,8 +225,8 @@ fn alarm(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     };
     let role = if finding.severity == Severity::Error { Role::Alarm } else { Role::Warn };
     let told = format!(" {}: {}", report::headline(finding), finding.title);
-    let end = canvas.put(area.x, area.y, area.width, &told, role);
-    canvas.put(end, area.y, area.right().saturating_sub(end), &" ".repeat(usize::from(area.width)), role);
+    canvas.put(area.x, area.y, area.width, &told, role);
+    canvas.highlight(area, role);
     1
 }
 

@@ -46,7 +46,8 @@ impl Key {
             }
         }
         let named = NAMED.iter().find(|(known, _)| *known == rest).map(|(_, code)| *code);
-        let function = || rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=12).contains(n)).map(KeyCode::F);
+        let function =
+            || rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=12).contains(n)).map(KeyCode::F);
         let mut chars = rest.chars();
         let single = || {
             let only = chars.next().filter(|c| !crate::text::is_unsafe(*c));
@@ -139,7 +140,10 @@ pub enum KeyError {
 }
 
 fn suggestion(like: &Option<&'static str>) -> String {
-    like.map_or_else(|| "; 'pm-trace config' lists them".to_owned(), |like| format!("; did you mean '{like}'?"))
+    like.map_or_else(
+        || "; 'pm-trace config' lists them".to_owned(),
+        |like| format!("; did you mean '{like}'?"),
+    )
 }
 
 /// Which keys each action has.
@@ -163,14 +167,14 @@ impl Keymap {
     pub fn with(changes: &BTreeMap<String, Vec<String>>) -> Result<Self, KeyError> {
         let mut map = Self::default();
         for (name, keys) in changes {
-            let place = ACTIONS.iter().position(|spec| spec.name == name).ok_or_else(|| KeyError::Action {
-                name: name.clone(),
-                like: similar(name),
-            })?;
+            let place = ACTIONS
+                .iter()
+                .position(|spec| spec.name == name)
+                .ok_or_else(|| KeyError::Action { name: name.clone(), like: similar(name) })?;
             let action = ACTIONS[place].name;
-            let parsed = keys.iter().map(|key| {
-                Key::parse(key).ok_or_else(|| KeyError::Key { key: key.clone(), action })
-            });
+            let parsed = keys
+                .iter()
+                .map(|key| Key::parse(key).ok_or_else(|| KeyError::Key { key: key.clone(), action }));
             map.keys[place] = parsed.collect::<Result<_, _>>()?;
         }
         map.check()?;
@@ -202,17 +206,20 @@ impl Keymap {
         let used = |key: &Key| self.keys.iter().flatten().any(|known| known == key);
         let candidates = ('a'..='z').chain('A'..='Z').map(String::from);
         let functions = (2..=12).map(|n| format!("f{n}"));
-        let mut free = candidates.chain(functions).filter(|name| Key::parse(name).is_some_and(|key| !used(&key)));
+        let mut free =
+            candidates.chain(functions).filter(|name| Key::parse(name).is_some_and(|key| !used(&key)));
         free.next().unwrap_or_default()
     }
 
     /// What the key does in this view.
     pub fn action(&self, key: Key, view: View, watching: bool) -> Option<Action> {
-        let applies = |spec: &&(usize, &Spec)| {
-            spec.1.place.has(view) && (watching || spec.1.place != Place::Watching)
-        };
+        let applies =
+            |spec: &&(usize, &Spec)| spec.1.place.has(view) && (watching || spec.1.place != Place::Watching);
         let mut specs = ACTIONS.iter().enumerate();
-        specs.by_ref().find(|spec| applies(&spec) && self.keys[spec.0].contains(&key)).map(|(_, spec)| spec.action)
+        specs
+            .by_ref()
+            .find(|spec| applies(&spec) && self.keys[spec.0].contains(&key))
+            .map(|(_, spec)| spec.action)
     }
 
     /// The keys of the action at this place of the table, in words.
@@ -263,7 +270,12 @@ mod tests {
         assert_eq!(Keymap::default().check(), Ok(()));
         for spec in ACTIONS {
             for name in spec.keys {
-                assert_eq!(Key::parse(name).map(|key| key.to_string()).as_deref(), Some(*name), "{}", spec.name);
+                assert_eq!(
+                    Key::parse(name).map(|key| key.to_string()).as_deref(),
+                    Some(*name),
+                    "{}",
+                    spec.name
+                );
             }
         }
     }

@@ -48,7 +48,8 @@ impl TimelineView {
             && self.fit != Fit::All
         {
             let next = transitions.get(place).map(|next| next.started.time);
-            (from, to) = (transition.started.time, transition.ended.map(|at| at.time).or(next).unwrap_or(whole.1));
+            (from, to) =
+                (transition.started.time, transition.ended.map(|at| at.time).or(next).unwrap_or(whole.1));
             let resume = transition.base();
             if self.fit == Fit::Half && resume > from {
                 (from, to) = if now >= resume { (resume, to) } else { (from, resume) };
@@ -99,10 +100,15 @@ impl TimelineView {
                 .of(*lane)
                 .take_while(|span| span.start <= self.to)
                 .any(|span| span.end.is_none_or(|end| end >= self.from));
-            inside && (needle.is_empty() || *lane == Lane::Phases || name(history, *lane).to_lowercase().contains(&needle))
+            inside
+                && (needle.is_empty()
+                    || *lane == Lane::Phases
+                    || name(history, *lane).to_lowercase().contains(&needle))
         };
         let all: Vec<Lane> = spans.lanes().iter().copied().filter(shown).collect();
-        let of = |wanted: &dyn Fn(&Lane) -> bool| all.iter().copied().filter(|lane| wanted(lane)).collect::<Vec<_>>();
+        let of = |wanted: &dyn Fn(&Lane) -> bool| {
+            all.iter().copied().filter(|lane| wanted(lane)).collect::<Vec<_>>()
+        };
         let mut lanes = of(&|lane| *lane == Lane::Phases);
         lanes.extend(of(&|lane| marked.contains(lane)));
         lanes.extend(of(&|lane| matches!(lane, Lane::Device(_)) && !marked.contains(lane)));

@@ -40,8 +40,8 @@ impl Screen {
             .and_then(|()| if mouse { execute!(out, EnableMouseCapture) } else { Ok(()) });
         let size = size();
         let viewport = Viewport::Fixed(Rect::new(0, 0, size.0, size.1));
-        let terminal =
-            taken.and_then(|()| Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport }));
+        let terminal = taken
+            .and_then(|()| Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport }));
         let mut terminal = terminal.inspect_err(|_| restore(&mut io::stdout()))?;
         terminal.clear().inspect_err(|_| restore(&mut io::stdout()))?;
         Ok(Self { terminal, size })

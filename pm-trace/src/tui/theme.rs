@@ -252,7 +252,10 @@ mod tests {
 
     #[test]
     fn terminals_get_what_they_can_show() {
-        assert_eq!(chosen(&[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")]), (Theme::Dark, Glyphs::Lines));
+        assert_eq!(
+            chosen(&[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")]),
+            (Theme::Dark, Glyphs::Lines)
+        );
         assert_eq!(chosen(&[("TERM", "xterm"), ("LANG", "C")]), (Theme::Dark, Glyphs::Ascii));
         assert_eq!(chosen(&[("TERM", "linux")]), (Theme::Console, Glyphs::Lines));
         assert_eq!(chosen(&[("TERM", "vt100"), ("LANG", "C.UTF-8")]), (Theme::Console, Glyphs::Ascii));
@@ -264,12 +267,34 @@ mod tests {
     #[test]
     fn themes_keep_to_their_colours() {
         const ROLES: [Role; 18] = [
-            Role::Text, Role::Dim, Role::Title, Role::Border, Role::Selected, Role::Good, Role::Warn, Role::Bad,
-            Role::Alarm, Role::Name, Role::Key, Role::Cursor, Role::Phase, Role::Step, Role::Callback, Role::Wait,
-            Role::Handling, Role::Work,
+            Role::Text,
+            Role::Dim,
+            Role::Title,
+            Role::Border,
+            Role::Selected,
+            Role::Good,
+            Role::Warn,
+            Role::Bad,
+            Role::Alarm,
+            Role::Name,
+            Role::Key,
+            Role::Cursor,
+            Role::Phase,
+            Role::Step,
+            Role::Callback,
+            Role::Wait,
+            Role::Handling,
+            Role::Work,
         ];
         let eight = [
-            Color::Black, Color::Red, Color::Green, Color::Yellow, Color::Blue, Color::Magenta, Color::Cyan, Color::White,
+            Color::Black,
+            Color::Red,
+            Color::Green,
+            Color::Yellow,
+            Color::Blue,
+            Color::Magenta,
+            Color::Cyan,
+            Color::White,
         ];
         for role in ROLES {
             let mono = Theme::Mono.style(role);

@@ -107,6 +107,7 @@ impl App {
 
     fn show(&mut self, view: View) {
         self.view = view;
+        self.scroll = 0;
         self.refresh();
     }
 
@@ -170,6 +171,16 @@ impl App {
 
     fn navigate(&mut self, action: Action) {
         let page = isize::try_from(self.list().height.max(2) - 1).unwrap_or(10);
+        if self.view == View::Findings {
+            match action {
+                Action::PageDown => self.scroll += 5,
+                Action::PageUp => self.scroll = self.scroll.saturating_sub(5),
+                _ => self.scroll = 0,
+            }
+            if matches!(action, Action::PageDown | Action::PageUp) {
+                return;
+            }
+        }
         match action {
             Action::Up => self.step(-1),
             Action::Down => self.step(1),
@@ -208,7 +219,8 @@ impl App {
             self.devices.folded.insert(row.dev);
         } else {
             // Nothing to fold here: go to the parent.
-            let above = self.scene.devices[..self.list().selected].iter().rposition(|up| up.depth < row.depth);
+            let above =
+                self.scene.devices[..self.list().selected].iter().rposition(|up| up.depth < row.depth);
             if let Some(place) = above {
                 self.lists[View::Devices as usize].selected = place;
             }
@@ -347,7 +359,9 @@ impl App {
                 self.tell(format!("here: {title}"));
             }
             None if moments.is_empty() => self.tell("nothing was found in this trace"),
-            None => self.tell(if forward { "no finding after this one" } else { "no finding before this one" }),
+            None => {
+                self.tell(if forward { "no finding after this one" } else { "no finding before this one" })
+            }
         }
     }
 
@@ -467,7 +481,8 @@ impl App {
                     let line = self.list().offset + usize::from(at.y - self.hits.list.y);
                     if line < self.lines() {
                         let again = self.list().selected == line;
-                        let by = isize::try_from(line).unwrap_or(0) - isize::try_from(self.list().selected).unwrap_or(0);
+                        let by = isize::try_from(line).unwrap_or(0)
+                            - isize::try_from(self.list().selected).unwrap_or(0);
                         self.step(by);
                         if again {
                             return self.act(Action::Open);
@@ -485,7 +500,8 @@ impl App {
     fn click_time(&mut self, at: ratatui::layout::Position) {
         let bars = self.hits.bars;
         if self.view == View::Timeline && bars.contains(at) {
-            let part = u128::from(at.x - bars.x) * u128::from(self.timeline.length()) / u128::from(bars.width.max(1));
+            let part = u128::from(at.x - bars.x) * u128::from(self.timeline.length())
+                / u128::from(bars.width.max(1));
             self.set_clock(self.timeline.from + u64::try_from(part).unwrap_or(0));
         }
     }

@@ -20,7 +20,10 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
         "" => String::new(),
         filter => format!(", filter: {filter}"),
     };
-    let inner = canvas.title(main, &format!("{} devices, ordered by {order}{filter}", app.scene.devices.len()));
+    let inner = canvas.title(
+        main,
+        &format!("{}, ordered by {order}{filter}", super::count(app.scene.devices.len(), "device")),
+    );
     let right = inner.right() - RIGHT - 1;
     for (x, width, name) in [(0, 16, "state"), (16, 9, "since"), (26, 9, "callback"), (37, 5, "how")] {
         canvas.put(right + x, inner.y, width, name, Role::Dim);
@@ -49,7 +52,7 @@ pub(super) fn sign(row: &DeviceRow) -> (&'static str, Role) {
         DeviceState::Failed(_) => ("x", Role::Bad),
         DeviceState::In(_) => ("~", Role::Warn),
         DeviceState::Resumed => ("+", Role::Good),
-        DeviceState::Active => (" ", Role::Dim),
+        DeviceState::Active | DeviceState::Removed => (" ", Role::Dim),
         _ => ("z", Role::Name),
     }
 }
@@ -64,13 +67,19 @@ fn line(app: &App, canvas: &mut Canvas<'_>, row: Rect, device: &DeviceRow, right
     };
     let info = app.model().device(device.dev).and_then(|device| device.info.as_ref());
     let name = info.map_or("", |info| info.name.as_str());
-    let sort = info.map_or("", |info| [&info.driver, &info.bus, &info.class].into_iter().find(|text| !text.is_empty()).map_or("", String::as_str));
+    let sort = info.map_or("", |info| {
+        [&info.driver, &info.bus, &info.class]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .map_or("", String::as_str)
+    });
     let depth = usize::from(device.depth).min(usize::from(right.saturating_sub(row.x)) / 3);
     let hidden = if device.folded > 0 { format!(" +{}", device.folded) } else { String::new() };
     let x = row.x + 3 + u16::try_from(depth).unwrap_or(0);
     let room = right.saturating_sub(x + 1);
     let mut at = canvas.put(x, row.y, room, &format!("{fold} "), Role::Dim);
-    let name_role = if device.waited_on > 0 && device.standing.state.is_down() { Role::Bad } else { Role::Text };
+    let name_role =
+        if device.waited_on > 0 && device.standing.state.is_down() { Role::Bad } else { Role::Text };
     at = canvas.put(at, row.y, right.saturating_sub(at + 1), name, name_role);
     if !sort.is_empty() {
         canvas.put(at, row.y, right.saturating_sub(at + 1), &format!(" ({sort}){hidden}"), Role::Dim);

@@ -35,7 +35,8 @@ fn line(app: &App, canvas: &mut Canvas<'_>, row: Rect, number: usize, task: u16)
     let future = number >= app.cursor;
     let role = if future { Role::Dim } else { Role::Text };
     let base = app.base();
-    let (sign, distance) = if entry.time >= base { ('+', entry.time - base) } else { ('-', base - entry.time) };
+    let (sign, distance) =
+        if entry.time >= base { ('+', entry.time - base) } else { ('-', base - entry.time) };
     let time = format!("{sign}{}.{:06}", distance / 1_000_000_000, distance / 1_000 % 1_000_000);
     canvas.put_right(row.x + 12, row.y, 12, &time, role);
     canvas.put(row.x + 13, row.y, 7, entry.subject.name(), if future { Role::Dim } else { Role::Name });

@@ -12,7 +12,7 @@ const LIST: u16 = 8;
 
 pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let count = app.scene.findings.len();
-    let inner = canvas.title(area, &format!("{count} findings at this moment"));
+    let inner = canvas.title(area, &format!("{} at this moment", super::count(count, "finding")));
     let lines = u16::try_from(count).unwrap_or(LIST).clamp(1, LIST);
     let list = Rect { height: lines.min(inner.height), ..inner };
     super::list(app, canvas, list, |app, canvas, row, number| {
@@ -32,17 +32,25 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     // The headline stands in the list.
     let told: Vec<&str> = text.lines().skip(1).filter(|line| !line.is_empty()).collect();
     let bad = finding.severity > Severity::Info;
-    for (place, line) in told.iter().enumerate().take(usize::from(inner.height)) {
+    let room = usize::from(inner.height);
+    let first = app.scroll.min(told.len().saturating_sub(room));
+    app.scroll = first;
+    for (place, line) in told.iter().skip(first).take(room).enumerate() {
         let y = inner.y + u16::try_from(place).unwrap_or(0);
         canvas.put(inner.x, y, inner.width, line, role_of(line, bad));
     }
-    if told.len() > usize::from(inner.height) && inner.height > 0 {
-        let key = app.keymap.first(crate::tui::action::Action::ExportText);
-        let left = told.len() - usize::from(inner.height) + 1;
-        let text = format!("  … {left} more lines: a larger terminal shows them, {key} writes them to a file");
+    let left = told.len().saturating_sub(first + room);
+    if left > 0 && inner.height > 0 {
+        let key = app.keymap.first(crate::tui::action::Action::PageDown);
         let y = inner.bottom() - 1;
         canvas.put(inner.x, y, inner.width, &" ".repeat(usize::from(inner.width)), Role::Dim);
-        canvas.put(inner.x, y, inner.width, &text, Role::Key);
+        canvas.put(
+            inner.x,
+            y,
+            inner.width,
+            &format!("  … {} more: {key}", super::count(left + 1, "line")),
+            Role::Key,
+        );
     }
 }
 

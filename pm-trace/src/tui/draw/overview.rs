@@ -98,7 +98,8 @@ fn bar(app: &App, canvas: &mut Canvas<'_>, area: Rect, phases: &[(&PhaseSummary,
             Some(PhaseSummary { took: Some(took), .. }) => ("√", Role::Good, seconds(*took)),
             Some(phase) => ("►", Role::Bad, seconds(now.saturating_sub(phase.start))),
         };
-        canvas.put(x, area.y, width - 1, &format!("{sign}{name}"), role);
+        let last = u16::from(place + 1 == PHASES.len());
+        canvas.put(x, area.y, width - 1 + last, &format!("{sign}{name}"), role);
         canvas.put(x, area.y + 1, width - 1, &format!(" {time}"), Role::Dim);
     }
 }
@@ -169,7 +170,8 @@ fn waits(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let mut y = inner.y;
     for &head in heads.iter().take(usize::from(inner.height)) {
         let told = rows.get(head + 1).map_or(String::new(), |row| {
-            let since = row.since.map(|at| format!(" since {}", relative(app.base(), at))).unwrap_or_default();
+            let since =
+                row.since.map(|at| format!(" since {}", relative(app.base(), at))).unwrap_or_default();
             format!(" waits for {}{since}", row.party.label)
         });
         canvas.put(inner.x + 1, y, inner.width - 1, &format!("{}{told}", rows[head].party.label), Role::Text);
@@ -179,7 +181,9 @@ fn waits(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
 }
 
 fn slowest(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
-    let Some(cycle) = cycle(app).filter(|cycle| !cycle.slowest.is_empty() && area.height > 2) else { return 0 };
+    let Some(cycle) = cycle(app).filter(|cycle| !cycle.slowest.is_empty() && area.height > 2) else {
+        return 0;
+    };
     let inner = canvas.title(area, "slowest callbacks");
     let mut y = inner.y;
     for step in cycle.slowest.iter().take(usize::from(inner.height).min(5)) {
@@ -199,7 +203,13 @@ fn trace(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let loss = app.model().loss();
     let lost = loss.lost + loss.undecoded;
     let (text, role) = if lost > 0 {
-        (format!("{} records lost, {} unreadable: what is said may be incomplete", loss.lost, loss.undecoded), Role::Bad)
+        (
+            format!(
+                "{} records lost, {} unreadable: what is said may be incomplete",
+                loss.lost, loss.undecoded
+            ),
+            Role::Bad,
+        )
     } else {
         ("no record lost".to_owned(), Role::Good)
     };
@@ -242,12 +252,16 @@ fn waiting(app: &App, watching: &Watching, canvas: &mut Canvas<'_>, area: Rect) 
         (format!("trace in {}", watching.trace), Role::Text),
         (String::new(), Role::Text),
         ("To suspend now:".to_owned(), Role::Title),
-        (format!("  {key}   suspends to RAM and wakes after {} s by the real-time clock", watching.wake), Role::Text),
+        (
+            format!("  {key}   suspends to RAM and wakes after {} s by the real-time clock", watching.wake),
+            Role::Text,
+        ),
         ("  or close the lid, or run 'systemctl suspend' elsewhere".to_owned(), Role::Text),
         (String::new(), Role::Text),
         ("What happens then is shown here when the machine is back.".to_owned(), Role::Text),
         (
-            "If it does not come back: 'pm-trace suspend --live --tui' on a kernel console stays awake.".to_owned(),
+            "If it does not come back: 'pm-trace suspend --live --tui' on a kernel console stays awake."
+                .to_owned(),
             Role::Dim,
         ),
     ];
@@ -261,7 +275,8 @@ fn waiting_line(app: &App, watching: &Watching, canvas: &mut Canvas<'_>, area: R
     const SHOWN: usize = 4;
     let cycles = diagnose::cycles(app.history.head());
     let key = app.keymap.first(crate::tui::action::Action::Suspend);
-    let inner = canvas.title(area, &format!("waiting for the next suspend ({key} starts one); the last ones"));
+    let inner =
+        canvas.title(area, &format!("waiting for the next suspend ({key} starts one); the last ones"));
     let mut y = inner.y;
     for cycle in cycles.iter().rev().take(SHOWN) {
         let found = app.found.iter().find(|finding| finding.cycle == cycle.number);

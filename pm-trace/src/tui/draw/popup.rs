@@ -25,12 +25,8 @@ fn frame(canvas: &mut Canvas<'_>, area: Rect, title: &str, lines: &Lines, scroll
     let width = u16::try_from(widest.unwrap_or(0) + 4).unwrap_or(u16::MAX).clamp(40, area.width - 4);
     let wrapped = wrap(lines, usize::from(width - 4));
     let height = u16::try_from(wrapped.len() + 2).unwrap_or(u16::MAX).clamp(3, area.height - 4);
-    let outer = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
+    let outer =
+        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     canvas.clear(outer);
     border(canvas, outer, title);
     let room = usize::from(height - 2);
@@ -40,7 +36,13 @@ fn frame(canvas: &mut Canvas<'_>, area: Rect, title: &str, lines: &Lines, scroll
     }
     let left = wrapped.len().saturating_sub(first + room);
     if left > 0 {
-        canvas.put_right(outer.right() - 2, outer.bottom() - 1, width - 4, &format!(" ▼ {left} more "), Role::Key);
+        canvas.put_right(
+            outer.right() - 2,
+            outer.bottom() - 1,
+            width - 4,
+            &format!(" ▼ {left} more "),
+            Role::Key,
+        );
     }
 }
 

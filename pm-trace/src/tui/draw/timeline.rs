@@ -15,7 +15,8 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
         filter => format!(", filter: {filter}"),
     };
     let shown = seconds(app.timeline.length());
-    let inner = canvas.title(area, &format!("{} lanes, {shown} of time{filter}", app.scene.lanes.len()));
+    let inner = canvas
+        .title(area, &format!("{}, {shown} of time{filter}", super::count(app.scene.lanes.len(), "lane")));
     let names = (inner.width / 4).clamp(18, 40);
     let bars = Rect { x: inner.x + names, width: inner.width - names - 1, ..inner };
     axis(app, canvas, bars);
@@ -46,7 +47,8 @@ fn column(app: &App, bars: Rect, time: Nanos) -> Option<u16> {
     if time < view.from || time > view.to {
         return None;
     }
-    let part = u128::from(time - view.from) * u128::from(bars.width.saturating_sub(1)) / u128::from(view.length());
+    let part =
+        u128::from(time - view.from) * u128::from(bars.width.saturating_sub(1)) / u128::from(view.length());
     Some(bars.x + u16::try_from(part).unwrap_or(0))
 }
 
@@ -85,7 +87,9 @@ fn look(kind: SpanKind) -> (&'static str, Role) {
 
 fn draw_bars(app: &App, canvas: &mut Canvas<'_>, bars: Rect, lane: Lane) {
     let view = &app.timeline;
-    let end_of = |span: &Span| span.end.unwrap_or_else(|| app.history.log().time(app.history.log().len()).max(app.now()));
+    let end_of = |span: &Span| {
+        span.end.unwrap_or_else(|| app.history.log().time(app.history.log().len()).max(app.now()))
+    };
     let mut shown: Vec<&Span> = app
         .history
         .spans()
@@ -120,9 +124,10 @@ fn draw_bars(app: &App, canvas: &mut Canvas<'_>, bars: Rect, lane: Lane) {
 fn phase_names(app: &App, canvas: &mut Canvas<'_>, bars: Rect) {
     for span in app.history.spans().of(Lane::Phases).filter(|span| span.start <= app.timeline.to) {
         let end = span.end.unwrap_or(app.timeline.to);
-        let (Some(from), Some(to)) =
-            (column(app, bars, span.start.max(app.timeline.from)), column(app, bars, end.min(app.timeline.to)))
-        else {
+        let (Some(from), Some(to)) = (
+            column(app, bars, span.start.max(app.timeline.from)),
+            column(app, bars, end.min(app.timeline.to)),
+        ) else {
             continue;
         };
         let label = app.history.spans().label(span);
@@ -147,7 +152,8 @@ fn under_cursor(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         let over = spans.of(lane).filter(|span| span.start <= now && span.end.is_none_or(|end| end >= now));
         let told: Vec<String> = over
             .map(|span| {
-                let took = span.end.map_or("not ended".to_owned(), |end| seconds(end.saturating_sub(span.start)));
+                let took =
+                    span.end.map_or("not ended".to_owned(), |end| seconds(end.saturating_sub(span.start)));
                 format!("{} ({took}, from {})", spans.label(span), relative(app.base(), span.start))
             })
             .collect();

@@ -30,7 +30,7 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
         cycles => format!(", {cycles} cycles: deadlocks"),
     };
     let left = if waits.left > 0 { format!(", {} not shown", waits.left) } else { String::new() };
-    let inner = canvas.title(main, &format!("{chains} chains{cycles}{left}"));
+    let inner = canvas.title(main, &format!("{}{cycles}{left}", super::count(chains, "chain")));
     // Below the list on a narrow screen: what is known about the selected line.
     let notes = if side.is_none() && inner.height > 12 { 5 } else { 0 };
     let list = Rect { height: inner.height - notes, ..inner };
@@ -56,7 +56,11 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
 pub fn row_text(row: &WaitRow) -> String {
     match row.relation {
         None => row.party.label.clone(),
-        Some(relation) => format!("{:<14} {}", relation.words(), row.party.label),
+        Some(relation) => {
+            let inside =
+                row.notes.first().filter(|note| note.starts_with("in ")).map(|note| format!(" {note}"));
+            format!("{:<14} {}{}", relation.words(), row.party.label, inside.unwrap_or_default())
+        }
     }
 }
 
