@@ -38,12 +38,9 @@ pub use finding::{
     PartyKind, Relation, Severity, TaskName,
 };
 pub use graph::{Edge, Graph, Node};
-<<<<<<< HEAD
 pub(crate) use known::{Shape, issue as known_issue};
-=======
 pub use narrate::{narrate, stack_of};
 pub use state::{DeviceState, Standing, device_name, standing, states};
->>>>>>> 985e60b (Look at a trace: history of a model, interactive view (work in progress))
 pub use summary::{CycleSummary, Outcome, PhaseSummary, StepSummary, cycles};
 pub use waits::{WaitRow, Waits, waits};
 

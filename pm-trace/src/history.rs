@@ -27,7 +27,7 @@ const STRIDE: usize = 1 << 14;
 const COPIES: usize = 128;
 
 /// Events and everything folded from them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct History {
     session: Option<Session>,
     notes: Vec<String>,

@@ -1,8 +1,8 @@
 //! pm-trace: finds out, live, why a Linux system does not come back from sleep.
 //!
 //! Data flows one way through the rooms: `kernel` says what this kernel offers, `capture` records, `event`
-//! is what was recorded, `trace` stores it, `model` folds it, `history` gives it back at any time, `diagnose` explains it, `report`
-//! and `tui` show it.
+//! is what was recorded, `trace` stores it, `model` folds it, `history` gives both back at any moment,
+//! `diagnose` explains it, `report` and `tui` show it.
 
 pub mod capture;
 pub mod cli;

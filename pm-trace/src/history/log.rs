@@ -101,7 +101,7 @@ impl Entry {
 }
 
 /// Events, each encoded as in a trace file: about 50 bytes, with 32 more for its index entry.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct EventLog {
     bytes: Vec<u8>,
     entries: Vec<Entry>,

@@ -51,7 +51,7 @@ pub struct Span {
 }
 
 /// The bars of all lanes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Spans {
     spans: Vec<Span>,
     lanes: HashMap<Lane, Vec<u32>>,
@@ -64,7 +64,7 @@ pub struct Spans {
 }
 
 /// Bars that have not ended.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Open {
     phases: Vec<(String, i32, u32)>,
     steps: HashMap<ObjId, u32>,

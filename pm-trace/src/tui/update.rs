@@ -290,8 +290,8 @@ impl App {
             Action::Back => self.move_clock(step, false),
             Action::Start => self.seek(1),
             Action::End => self.seek(usize::MAX),
-            Action::NextFinding => self.to_finding(true),
-            Action::PreviousFinding => self.to_finding(false),
+            Action::NextFinding => self.seek_finding(true),
+            Action::PreviousFinding => self.seek_finding(false),
             Action::Follow => {
                 self.follow = !self.follow;
                 self.play = None;
@@ -341,7 +341,7 @@ impl App {
     }
 
     /// Goes to the moment at which the next finding was complete.
-    fn to_finding(&mut self, forward: bool) {
+    fn seek_finding(&mut self, forward: bool) {
         let mut moments: Vec<(usize, String)> = self
             .found
             .iter()
@@ -360,7 +360,7 @@ impl App {
             }
             None if moments.is_empty() => self.tell("nothing was found in this trace"),
             None => {
-                self.tell(if forward { "no finding after this one" } else { "no finding before this one" })
+                self.tell(if forward { "no finding after this one" } else { "no finding before this one" });
             }
         }
     }
@@ -373,6 +373,7 @@ impl App {
                 None => self.tell("this is about no device"),
             },
             Action::ToWaits => {
+                let from_finding = matches!(self.view, View::Overview | View::Findings);
                 self.show(View::Waits);
                 let rows = &self.scene.waits.rows;
                 let of_task = |row: &crate::diagnose::WaitRow| {
@@ -381,7 +382,9 @@ impl App {
                 let of_device = |row: &crate::diagnose::WaitRow| {
                     device.is_some() && row.party.device.as_ref().map(|dev| dev.id) == device.map(|dev| dev.0)
                 };
-                let place = rows.iter().position(of_task).or_else(|| rows.iter().position(of_device));
+                // A finding is told from the device's side.
+                let (by_device, by_task) = (rows.iter().position(of_device), rows.iter().position(of_task));
+                let place = if from_finding { by_device.or(by_task) } else { by_task.or(by_device) };
                 match place {
                     Some(place) => self.lists[View::Waits as usize].selected = place,
                     None => self.tell("nobody waits for it at this moment"),

@@ -159,7 +159,8 @@ fn finding(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
 fn waits(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let rows = &app.scene.waits.rows;
     let heads: Vec<usize> = (0..rows.len()).filter(|&n| rows[n].relation.is_none()).collect();
-    if area.height < 3 || app.scene.findings.iter().any(|finding| finding.severity > Severity::Info) {
+    let over = app.model().transition().is_none_or(crate::model::Transition::is_complete);
+    if over || area.height < 3 || app.scene.findings.iter().any(|finding| finding.severity > Severity::Info) {
         return 0;
     }
     let inner = canvas.title(area, &format!("waiting now: {}", heads.len()));
