@@ -58,3 +58,9 @@ lab_state() {
 	done
 	lab_fact frozen $frozen
 }
+
+# Brings the network card up. There is one address to reach: 10.0.2.100, port 7000.
+lab_network() {
+	ifconfig lo up
+	ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
+}

@@ -49,8 +49,13 @@ pub(crate) fn evaluate(
     ending: Ending,
     seen: &Observed,
     reports: &[Report],
+    stream: Option<&str>,
 ) -> Vec<Check> {
     let mut checks = vec![equal("ending", expect.ending.word(), ending.word())];
+    checks.extend(expect.stream.iter().map(|text| {
+        let ok = holds(stream.unwrap_or_default(), text);
+        check(format!("the network got {text:?}"), "got", if ok { "got" } else { "not got" }, ok)
+    }));
     if let Some(exit) = expect.exit {
         let seen = seen.result.map_or_else(|| "none".to_owned(), |(_, exit)| exit.to_string());
         checks.push(equal("exit code of the guest's script", &exit.to_string(), &seen));
@@ -69,7 +74,8 @@ fn check(name: impl Into<String>, expected: impl Into<String>, seen: impl Into<S
     Check { name: name.into(), expected: expected.into(), seen: seen.into(), ok }
 }
 
-fn equal(name: &str, expected: &str, seen: &str) -> Check {
+/// Expects the text `expected`.
+pub(crate) fn equal(name: &str, expected: &str, seen: &str) -> Check {
     check(name, expected, seen, expected == seen)
 }
 

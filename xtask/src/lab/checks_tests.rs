@@ -24,7 +24,7 @@ fn failed(checks: &[Check]) -> Vec<&str> {
 }
 
 fn run(toml: &str, ending: Ending, seen: &Observed, json: Value) -> Vec<Check> {
-    evaluate(&expect(toml), true, ending, seen, &[report(json)])
+    evaluate(&expect(toml), true, ending, seen, &[report(json)], None)
 }
 
 #[test]
@@ -124,9 +124,9 @@ fn an_unreadable_trace_fails_and_a_control_needs_none() {
     let expect = expect("ending = 'stuck'");
     let unreadable =
         Report { trace: "trace.pmtrace".into(), content: Err("cut off".into()), cycles: Ok(vec![]) };
-    let checks = evaluate(&expect, true, Ending::Stuck, &Observed::default(), &[unreadable]);
+    let checks = evaluate(&expect, true, Ending::Stuck, &Observed::default(), &[unreadable], None);
     assert_eq!(failed(&checks), ["trace.pmtrace can be read"]);
-    let checks = evaluate(&expect, false, Ending::Stuck, &Observed::default(), &[]);
+    let checks = evaluate(&expect, false, Ending::Stuck, &Observed::default(), &[], None);
     assert!(failed(&checks).is_empty());
 }
 

@@ -24,6 +24,7 @@ const DIRS: &[&str] = &[
     "lab",
     "lib",
     "lib/modules",
+    "mnt",
     "proc",
     "run",
     "sbin",
@@ -34,6 +35,8 @@ const DIRS: &[&str] = &[
     "usr/lib",
     "usr/sbin",
     "var",
+    "var/lib",
+    "var/lib/pm-trace",
 ];
 
 /// Everything that goes into a guest.
@@ -84,8 +87,11 @@ impl Contents<'_> {
     /// Modules under their plain names, and `order`, in which the guest loads them.
     fn add_modules(&self, image: &mut Image) -> Result<()> {
         let deps = self.tree.module_deps()?;
+        let extra = &self.scenario.extra_modules;
+        let mut wanted = self.tree.resolved.kernel.modules.clone();
+        wanted.extend(extra.iter().map(|module| module.name.clone()));
         let mut order = String::new();
-        for path in deps.load_order(&self.tree.resolved.kernel.modules)? {
+        for path in deps.load_order(&wanted)? {
             let name = module_name(path);
             let rebuilt = self.modules.join(format!("{name}.ko"));
             let data = if self.scenario.modules == Variant::Reverted && rebuilt.exists() {
@@ -94,7 +100,9 @@ impl Contents<'_> {
                 uncompressed(&self.tree.module_dir().join(path))?
             };
             image.file(&format!("lib/modules/{name}.ko"), 0o644, &data)?;
-            order.push_str(&name);
+            let parameters = extra.iter().find(|module| module_name(&module.name) == name);
+            let parameters = parameters.map(|module| module.parameters.as_str()).unwrap_or_default();
+            order.push_str(format!("{name} {parameters}").trim_end());
             order.push('\n');
         }
         image.file("lib/modules/order", 0o644, order.as_bytes())?;
@@ -111,6 +119,9 @@ impl Contents<'_> {
         let guest = paths::lab().join("guest");
         image.copy("init", &guest.join("init"))?;
         image.copy("lab/lib.sh", &guest.join("lib.sh"))?;
+        if let Some(after) = &self.scenario.after_reset {
+            image.file("lab/after-reset.sh", 0o755, after.guest.as_bytes())?;
+        }
         image.file("lab/scenario.sh", 0o755, self.scenario.guest.as_bytes())
     }
 }

@@ -8,11 +8,24 @@ use super::console::{self, Line, Marker};
 /// The guest's init says so when the devices are there and the script is about to start.
 const READY: &str = "ready";
 
+/// The guest asks which of its boots this is.
+const ASKS: &str = "asks";
+
+/// The first line of the guest's init.
+const BOOT: &str = "boot";
+
+/// The kernel crashes because it was told to.
+const CRASH: &str = "sysrq: Trigger a crash";
+
 /// What the console has told.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
-    /// When the guest was ready for its script.
+    /// When the guest was ready for its script, last.
     pub(crate) ready_at: Option<Duration>,
+    /// How often the guest's init has started.
+    pub(crate) boots: u32,
+    /// The guest waits for the number of its boot.
+    pub(crate) asks: bool,
     /// When the script ended, and its exit code.
     pub(crate) result: Option<(Duration, i32)>,
     /// Seconds that pm-trace took to be armed, first time.
@@ -40,8 +53,9 @@ impl Observed {
     pub(crate) fn apply(&mut self, line: &Line) {
         self.console.push_str(&line.text);
         self.console.push('\n');
+        self.asked |= line.text.contains(CRASH);
         match console::parse(&line.text) {
-            Some(Marker::Stage(name)) if name == READY => self.ready_at = Some(line.at),
+            Some(Marker::Stage(name)) => self.stage(&name, line.at),
             Some(Marker::Fact(name, value)) => {
                 self.facts.insert(name, value);
             }
@@ -56,7 +70,20 @@ impl Observed {
                 said.push('\n');
             }
             Some(Marker::Trouble(text)) if !self.asked => self.trouble.push(text),
-            Some(Marker::Trouble(_) | Marker::Stage(_)) | None => {}
+            Some(Marker::Trouble(_)) | None => {}
+        }
+    }
+
+    fn stage(&mut self, name: &str, at: Duration) {
+        match name {
+            READY => self.ready_at = Some(at),
+            ASKS => self.asks = true,
+            BOOT => {
+                self.boots += 1;
+                self.asked = false;
+                self.idle_since = None;
+            }
+            _ => {}
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::console::{self, Line};
 use super::qmp::Qmp;
+use super::scenario::FileSystem;
 use super::tree::Tree;
 
 const QEMU: &str = "qemu-system-x86_64";
@@ -37,6 +38,9 @@ const CMDLINE: &[&str] = &[
     "suspend.pm_test_delay=1",
 ];
 
+/// The one address of the guest's network. Nothing else can be reached, nor the guest from outside.
+const STREAM: &str = "10.0.2.100:7000";
+
 /// What a guest is started with.
 pub(crate) struct Machine<'a> {
     /// Its kernel.
@@ -49,6 +53,12 @@ pub(crate) struct Machine<'a> {
     pub(crate) traces: &'a [PathBuf],
     /// Added to the kernel's command line.
     pub(crate) cmdline: &'a [String],
+    /// What is on its disk.
+    pub(crate) disk: Option<FileSystem>,
+    /// Where the bytes go that it sends to [`STREAM`]; without, it has no network.
+    pub(crate) stream: Option<&'a Path>,
+    /// A restart is no end: the guest boots again.
+    pub(crate) restarts: bool,
 }
 
 impl Machine<'_> {
@@ -59,13 +69,19 @@ impl Machine<'_> {
             let image = File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
             image.set_len(size)?;
         }
+        match self.disk {
+            Some(FileSystem::Ext4) => {
+                crate::process::output(Command::new(mkfs()?).args(["-q", "-F"]).arg(&disk))?;
+            }
+            None => {}
+        }
         let words: Vec<&str> =
             CMDLINE.iter().copied().chain(self.cmdline.iter().map(String::as_str)).collect();
         let mut qemu = Command::new(QEMU);
         // Software emulation everywhere, so that results are comparable; one thread, because
         // multi-threaded TCG now and then breaks a booting guest.
         qemu.args(["-accel", "tcg,thread=single", "-cpu", "max", "-M", "q35", "-m", "1024", "-smp", "2"])
-            .args(["-no-reboot", "-display", "none", "-nic", "none"])
+            .args(["-display", "none"])
             .arg("-drive")
             .arg(format!("file={},format=raw,if=none,id=d0", escaped(&disk)))
             .args(["-device", "ide-hd,drive=d0,bus=ide.0", "-drive"])
@@ -76,6 +92,20 @@ impl Machine<'_> {
             .arg("-initrd")
             .arg(self.initrd)
             .args(["-append", &words.join(" ")]);
+        if !self.restarts {
+            qemu.arg("-no-reboot");
+        }
+        match self.stream {
+            Some(file) => {
+                qemu.arg("-chardev").arg(format!("file,id=stream,path={}", escaped(file)));
+                qemu.arg("-netdev")
+                    .arg(format!("user,id=net,restrict=on,guestfwd=tcp:{STREAM}-chardev:stream"));
+                qemu.args(["-device", "e1000,netdev=net"]);
+            }
+            None => {
+                qemu.args(["-nic", "none"]);
+            }
+        }
         Ok(qemu)
     }
 
@@ -125,6 +155,11 @@ impl Machine<'_> {
     }
 }
 
+fn mkfs() -> Result<PathBuf> {
+    crate::paths::find_program("mkfs.ext4")
+        .context("mkfs.ext4 is not installed: `cargo xtask setup` installs it")
+}
+
 /// A path within an option of QEMU's, where a comma separates.
 fn escaped(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
@@ -145,6 +180,18 @@ impl Guest {
     /// Presses a key, which wakes it from suspend-to-idle.
     pub(crate) fn press_key(&mut self) -> Result<()> {
         self.qmp.as_mut().map_or(Ok(()), |qmp| qmp.press_key("ret"))
+    }
+
+    /// Resets it, as its reset button would: memory and disks stay as they are.
+    pub(crate) fn reset(&mut self) -> Result<()> {
+        let qmp = self.qmp.as_mut().context("no connection to QEMU")?;
+        qmp.execute("system_reset", &json!({})).map(drop)
+    }
+
+    /// Writes a line to the guest's console.
+    pub(crate) fn answer(&mut self, line: &str) -> Result<()> {
+        writeln!(self.input, "{line}")?;
+        self.input.flush().context("cannot write to the guest's console")
     }
 
     /// Has the kernel carry out a SysRq command over the serial line.

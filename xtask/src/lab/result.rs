@@ -94,6 +94,14 @@ impl RunResult {
         self.outcome == Outcome::Passed
     }
 
+    /// Adds checks made after the run's end.
+    pub(crate) fn add(&mut self, checks: Vec<Check>) {
+        if self.outcome == Outcome::Passed && checks.iter().any(|check| !check.ok) {
+            self.outcome = Outcome::Failed;
+        }
+        self.checks.extend(checks);
+    }
+
     /// Writes it as JSON.
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";

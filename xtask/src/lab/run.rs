@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::checks::{self, Report};
+use super::checks::{self, Check, Report};
 use super::counters;
 use super::initramfs::Contents;
 use super::modules;
 use super::observe::Observed;
 use super::qemu::{Guest, Machine};
 use super::result::{Durations, KernelId, Outcome, RunResult};
-use super::scenario::{Ending, Scenario};
+use super::scenario::{AfterReset, Ending, Limits, Scenario};
 use super::tree::Tree;
 use crate::process;
 
@@ -67,8 +67,11 @@ impl Setting<'_> {
         let mut cmdline = scenario.cmdline.clone();
         cmdline.push("lab.shell".to_owned());
         let traces = self.trace_files();
-        let machine =
-            Machine { tree: self.tree, initrd: &initrd, work: &work, traces: &traces, cmdline: &cmdline };
+        let stream = self.stream(scenario);
+        let machine = Machine {
+            cmdline: &cmdline,
+            ..self.machine(scenario, &initrd, &work, &traces, stream.as_deref())
+        };
         let ended = machine.interactive();
         process::remove_tree(&work)?;
         ended
@@ -80,16 +83,23 @@ impl Setting<'_> {
         fs::create_dir_all(&self.out).with_context(|| format!("cannot create {}", self.out.display()))?;
         let (work, initrd) = self.machine_files(scenario)?;
         let traces = self.trace_files();
-        let machine = Machine {
-            tree: self.tree,
-            initrd: &initrd,
-            work: &work,
-            traces: &traces,
-            cmdline: &scenario.cmdline,
-        };
+        let stream = self.stream(scenario);
+        let machine = self.machine(scenario, &initrd, &work, &traces, stream.as_deref());
         let mut guest = machine.boot(&self.out.join("console.log"), self.echo)?;
         let mut seen = Observed::default();
-        let ending = watch(&mut guest, scenario, &mut seen)?;
+        let mut ending = watch(&mut guest, scenario, &mut seen)?;
+        let mut second = None;
+        if let Some(after) = &scenario.after_reset
+            && !matches!(ending, Ending::BootFailed | Ending::Died)
+        {
+            let first_exit = seen.result.take();
+            let (came, checks) = second_boot(&mut guest, scenario, after, ending, &mut seen)?;
+            second = Some(checks);
+            if !came {
+                ending = Ending::BootFailed;
+            }
+            seen.result = first_exit;
+        }
         let total = guest.start.elapsed();
         guest.quit();
         if self.keep {
@@ -97,9 +107,35 @@ impl Setting<'_> {
         } else {
             process::remove_tree(&work)?;
         }
-        let result = self.conclude(scenario, ending, &seen, total)?;
+        let mut result = self.conclude(scenario, ending, &seen, total)?;
+        result.add(second.unwrap_or_default());
         result.write(&self.out.join("result.json"))?;
         Ok(result)
+    }
+
+    fn machine<'a>(
+        &'a self,
+        scenario: &'a Scenario,
+        initrd: &'a Path,
+        work: &'a Path,
+        traces: &'a [PathBuf],
+        stream: Option<&'a Path>,
+    ) -> Machine<'a> {
+        Machine {
+            tree: self.tree,
+            initrd,
+            work,
+            traces,
+            cmdline: &scenario.cmdline,
+            disk: scenario.disk,
+            stream,
+            restarts: scenario.after_reset.is_some(),
+        }
+    }
+
+    /// Where the bytes go that the guest sends over its network, if it has one.
+    fn stream(&self, scenario: &Scenario) -> Option<PathBuf> {
+        scenario.network.then(|| self.out.join("stream.txt"))
     }
 
     fn trace_files(&self) -> Vec<PathBuf> {
@@ -114,11 +150,14 @@ impl Setting<'_> {
         total: Duration,
     ) -> Result<RunResult> {
         let reports = self.reports()?;
-        let checks = checks::evaluate(&scenario.expect, scenario.tracer, ending, seen, &reports);
+        let stream = self.stream(scenario).and_then(|file| fs::read(file).ok());
+        let stream = stream.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let checks =
+            checks::evaluate(&scenario.expect, scenario.tracer, ending, seen, &reports, stream.as_deref());
         let late = match ending {
             Ending::BootFailed => true,
             Ending::Stuck => scenario.expect.ending != Ending::Stuck,
-            Ending::Resumed | Ending::Died => false,
+            Ending::Resumed | Ending::Died | Ending::Restarted => false,
         };
         let outcome = Outcome::from_checks(&checks, late);
         let resolved = &self.tree.resolved;
@@ -204,16 +243,20 @@ enum Wait {
 /// Follows the guest from its boot to its end, whichever it is.
 fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<Ending> {
     let limits = &scenario.limits;
-    match wait(guest, seen, Duration::from_secs(limits.boot_s), |seen| seen.ready_at.is_some())? {
+    match boot(guest, limits, seen)? {
         Wait::Done => {}
         Wait::TimedOut => return Ok(Ending::BootFailed),
         Wait::GuestEnded => return Ok(Ending::Died),
     }
     // A guest that should resume may print verdicts on its way: only its result ends the run then.
     let stuck_expected = scenario.expect.ending == Ending::Stuck;
+    let boots = seen.boots;
     let ended = wait(guest, seen, Duration::from_secs(limits.scenario_s), |seen| {
-        seen.result.is_some() || (stuck_expected && seen.verdict_at.is_some())
+        seen.result.is_some() || (stuck_expected && seen.verdict_at.is_some()) || seen.boots > boots
     })?;
+    if seen.boots > boots {
+        return Ok(Ending::Restarted);
+    }
     if ended == Wait::GuestEnded {
         return Ok(Ending::Died);
     }
@@ -229,6 +272,44 @@ fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<
     guest.sysrq(b'w')?;
     wait(guest, seen, SYSRQ, |_| false)?;
     Ok(Ending::Stuck)
+}
+
+/// Waits until the guest is ready for its script.
+fn boot(guest: &mut Guest, limits: &Limits, seen: &mut Observed) -> Result<Wait> {
+    seen.ready_at = None;
+    let limit = Duration::from_secs(limits.boot_s);
+    let waited = wait(guest, seen, limit, |seen| seen.asks || seen.ready_at.is_some())?;
+    if waited != Wait::Done || seen.ready_at.is_some() {
+        return Ok(waited);
+    }
+    seen.asks = false;
+    guest.answer(&seen.boots.to_string())?;
+    wait(guest, seen, limit, |seen| seen.ready_at.is_some())
+}
+
+/// The boot after a hard reset, which the lab does unless the guest has `ended` by restarting itself: whether
+/// it came about, and the checks of its script.
+fn second_boot(
+    guest: &mut Guest,
+    scenario: &Scenario,
+    after: &AfterReset,
+    ended: Ending,
+    seen: &mut Observed,
+) -> Result<(bool, Vec<Check>)> {
+    let ready = seen.ready_at;
+    if ended != Ending::Restarted {
+        guest.reset()?;
+    }
+    if boot(guest, &scenario.limits, seen)? != Wait::Done {
+        return Ok((false, Vec::new()));
+    }
+    let limit = Duration::from_secs(scenario.limits.scenario_s);
+    wait(guest, seen, limit, |seen| seen.result.is_some())?;
+    // Durations are those of the first boot.
+    seen.ready_at = ready;
+    let exit = seen.result.map_or_else(|| "none".to_owned(), |(_, exit)| exit.to_string());
+    let name = "exit code of the script after the reset";
+    Ok((true, vec![checks::equal(name, &after.exit.to_string(), &exit)]))
 }
 
 /// Reads the console until `done`, pressing a key whenever the guest idles in a suspend.

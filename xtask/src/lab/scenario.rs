@@ -32,8 +32,18 @@ pub(crate) struct Scenario {
     /// Added to the kernel's command line.
     #[serde(default)]
     pub(crate) cmdline: Vec<String>,
+    /// Modules that the guest loads besides those of every guest, and with which parameters.
+    #[serde(default)]
+    pub(crate) extra_modules: Vec<ExtraModule>,
+    /// Puts a file system on the guest's disk.
+    pub(crate) disk: Option<FileSystem>,
+    /// Gives the guest a network card; what it sends to `10.0.2.100:7000` is kept as `stream.txt`.
+    #[serde(default)]
+    pub(crate) network: bool,
     /// Shell script that the guest runs when its devices are there.
     pub(crate) guest: String,
+    /// What it does after a hard reset, with the same memory and disks.
+    pub(crate) after_reset: Option<AfterReset>,
     /// Wall-clock limits.
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -62,6 +72,37 @@ pub(crate) struct Supplier {
     pub(crate) device: String,
     /// How long its resume is held back.
     pub(crate) delay_ms: u32,
+}
+
+/// A module that only some scenarios load.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExtraModule {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its parameters, as for `insmod`.
+    #[serde(default)]
+    pub(crate) parameters: String,
+}
+
+/// File systems that the lab can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FileSystem {
+    /// With a journal; the guest needs the modules `crc32c_generic` and `ext4`.
+    Ext4,
+}
+
+/// The second boot of a run: the lab resets the guest when its script has ended or is stuck, unless the guest
+/// restarts by itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AfterReset {
+    /// Shell script that the guest runs then.
+    pub(crate) guest: String,
+    /// Exit code of that script.
+    #[serde(default)]
+    pub(crate) exit: i32,
 }
 
 /// Wall-clock limits in seconds.
@@ -94,6 +135,8 @@ pub(crate) enum Ending {
     BootFailed,
     /// QEMU ended, or the kernel panicked.
     Died,
+    /// The guest restarted by itself, in a scenario that goes on after a reset.
+    Restarted,
 }
 
 impl Ending {
@@ -104,6 +147,7 @@ impl Ending {
             Self::Stuck => "stuck",
             Self::BootFailed => "not booted",
             Self::Died => "guest ended by itself",
+            Self::Restarted => "restarted by itself",
         }
     }
 }
@@ -123,6 +167,9 @@ pub(crate) struct Expect {
     /// Texts that the console must show.
     #[serde(default)]
     pub(crate) console: Vec<String>,
+    /// Texts that must have come over the network.
+    #[serde(default)]
+    pub(crate) stream: Vec<String>,
     /// Texts that the text report must show.
     #[serde(default)]
     pub(crate) report: Vec<String>,

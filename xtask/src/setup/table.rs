@@ -103,6 +103,13 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         supply: Supply::Packages { debian: "util-linux", fedora: "util-linux", arch: "util-linux" },
     },
     Requirement {
+        name: "mkfs.ext4",
+        group: Group::Lab,
+        used_for: "scenarios that look for evidence on a disk",
+        detect: Detect::Programs(&["mkfs.ext4"]),
+        supply: Supply::Packages { debian: "e2fsprogs", fedora: "e2fsprogs", arch: "e2fsprogs" },
+    },
+    Requirement {
         name: "tools for kernel modules",
         group: Group::Lab,
         used_for: "building the guests' modules, with BTF",
