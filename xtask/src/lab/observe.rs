@@ -11,8 +11,8 @@ const READY: &str = "ready";
 /// The guest asks which of its boots this is.
 const ASKS: &str = "asks";
 
-/// The first line of the guest's init.
-const BOOT: &str = "boot";
+/// The first line of a kernel.
+const BOOT: &str = "[    0.000000] Linux version ";
 
 /// The kernel crashes because it was told to.
 const CRASH: &str = "sysrq: Trigger a crash";
@@ -22,7 +22,7 @@ const CRASH: &str = "sysrq: Trigger a crash";
 pub(crate) struct Observed {
     /// When the guest was ready for its script, last.
     pub(crate) ready_at: Option<Duration>,
-    /// How often the guest's init has started.
+    /// How often the guest's kernel has started.
     pub(crate) boots: u32,
     /// The guest waits for the number of its boot.
     pub(crate) asks: bool,
@@ -54,6 +54,11 @@ impl Observed {
         self.console.push_str(&line.text);
         self.console.push('\n');
         self.asked |= line.text.contains(CRASH);
+        if line.text.contains(BOOT) {
+            self.boots += 1;
+            self.asked = false;
+            self.idle_since = None;
+        }
         match console::parse(&line.text) {
             Some(Marker::Stage(name)) => self.stage(&name, line.at),
             Some(Marker::Fact(name, value)) => {
@@ -78,11 +83,6 @@ impl Observed {
         match name {
             READY => self.ready_at = Some(at),
             ASKS => self.asks = true,
-            BOOT => {
-                self.boots += 1;
-                self.asked = false;
-                self.idle_since = None;
-            }
             _ => {}
         }
     }
