@@ -107,6 +107,20 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Print a configuration file with all keys and colours of the interactive view
     Config,
+    /// Pack a trace and what belongs to it into one file for a bug report
+    #[command(
+        long_about = "Packs a trace into one .tar.zst with all that a bug report needs: the trace, reports, the \
+        kernel's version, configuration and command line, modules, the kernel log of that time, the device \
+        tree with links and PM attributes, and what 'pm-trace doctor' says. What identifies the machine or \
+        its owner is taken out: serial numbers, MAC addresses, UUIDs, names of host and users, kernel \
+        addresses. Run it on the machine that was traced, as root: another one lacks half of it.",
+        after_long_help = "Examples:\n  \
+        sudo pm-trace bundle trace.pmtrace\n      \
+        Writes trace.tar.zst beside it, and says what was taken out.\n  \
+        tar -tf trace.tar.zst\n      \
+        What is in it."
+    )]
+    Bundle(BundleArgs),
     /// List what is traced, and where on this kernel (root)
     #[command(
         long_about = "Lists every hook: what it sees, the function or tracepoint it is put on on this \
@@ -304,6 +318,20 @@ impl State {
             Self::Standby => "standby",
         }
     }
+}
+
+/// Arguments of `pm-trace bundle`.
+#[derive(Debug, Args)]
+pub struct BundleArgs {
+    /// The trace
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where the bundle goes [default: FILE with .tar.zst in place of .pmtrace]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Leave everything in, for a bundle that stays with you
+    #[arg(long)]
+    pub no_redact: bool,
 }
 
 /// How a report is shown.

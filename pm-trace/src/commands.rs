@@ -1,6 +1,7 @@
 //! What each command does. A command gets its arguments and a [`Context`], shows its result and returns an
 //! [`Outcome`]; an error is told by the caller.
 
+mod bundle;
 mod completions;
 mod doctor;
 mod man;
@@ -98,6 +99,7 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Report(args)) => report::run(args),
         Some(Command::Replay(args)) => replay::run(args),
         Some(Command::Config) => replay::config(),
+        Some(Command::Bundle(args)) => bundle::run(args),
         Some(Command::Probes(args)) => probes::run(args, context),
         Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Schema) => schema::run(),

@@ -17,6 +17,7 @@
 pub mod btf;
 pub mod clock;
 pub mod config;
+pub mod kmsg;
 pub mod layout;
 pub mod machine;
 pub mod sleep;

@@ -4,6 +4,7 @@
 //! is what was recorded, `trace` stores it, `model` folds it, `history` gives both back at any moment,
 //! `diagnose` explains it, `report` and `tui` show it.
 
+pub mod bundle;
 pub mod capture;
 pub mod cli;
 pub mod commands;

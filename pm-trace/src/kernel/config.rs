@@ -32,30 +32,8 @@ impl KernelConfig {
     /// # Errors
     /// There is none, or it cannot be read.
     pub fn load(system: &dyn System) -> Result<Self, KernelError> {
-        if let Ok(packed) = system.read("/proc/config.gz")
-            && let Some(text) = unpack(&packed)
-        {
-            return Ok(Self::parse("/proc/config.gz", &text));
-        }
         let release = system.uname().map(|uname| uname.release).unwrap_or_default();
-        let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
-        // The second is Fedora's, the third that of image-based systems.
-        for path in [
-            format!("/boot/config-{release}"),
-            format!("/lib/modules/{release}/config"),
-            format!("/usr/lib/kernel/config-{release}"),
-        ] {
-            match system.read(&path) {
-                Ok(text) => return Ok(Self::parse(&path, &text)),
-                Err(error) => last = error,
-            }
-        }
-        Err(KernelError::Read {
-            path: format!("/proc/config.gz and /boot/config-{release}"),
-            source: last,
-            lost: "it is unknown what the kernel was built with",
-            remedy: "install the file beside the kernel, or: modprobe configs",
-        })
+        find(system, &release).map(|(path, text)| Self::parse(&path, &text))
     }
 
     /// Reads lines `CONFIG_NAME=value`; everything else is left out.
@@ -87,6 +65,38 @@ impl KernelConfig {
     pub fn enabled(&self, name: &str) -> bool {
         matches!(self.get(name), Some(Setting::BuiltIn | Setting::Module))
     }
+}
+
+/// The configuration of the kernel of this release as text, and the file it is in.
+///
+/// # Errors
+/// As [`KernelConfig::load`]. The running kernel's own is taken only if it is of that release.
+pub fn find(system: &dyn System, release: &str) -> Result<(String, Vec<u8>), KernelError> {
+    let runs = system.uname().is_ok_and(|uname| uname.release == release);
+    if runs
+        && let Ok(packed) = system.read("/proc/config.gz")
+        && let Some(text) = unpack(&packed)
+    {
+        return Ok(("/proc/config.gz".to_owned(), text));
+    }
+    let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
+    // The second is Fedora's, the third that of image-based systems.
+    for path in [
+        format!("/boot/config-{release}"),
+        format!("/lib/modules/{release}/config"),
+        format!("/usr/lib/kernel/config-{release}"),
+    ] {
+        match system.read(&path) {
+            Ok(text) => return Ok((path, text)),
+            Err(error) => last = error,
+        }
+    }
+    Err(KernelError::Read {
+        path: format!("/proc/config.gz and /boot/config-{release}"),
+        source: last,
+        lost: "it is unknown what the kernel was built with",
+        remedy: "install the file beside the kernel, or: modprobe configs",
+    })
 }
 
 /// Unpacks gzip data of bounded size.

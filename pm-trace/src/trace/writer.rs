@@ -357,7 +357,7 @@ fn create_file(path: &Path, overwrite: Overwrite) -> Result<File> {
 }
 
 /// Gives the file to the user who called `sudo`. A failure leaves it with root, who can read it too.
-fn give_to_sudo_user(file: &File) {
+pub(crate) fn give_to_sudo_user(file: &File) {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
