@@ -107,6 +107,18 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Print a configuration file with all keys and colours of the interactive view
     Config,
+    /// Put the cycles of many traces side by side
+    #[command(
+        long_about = "Reads any number of traces and tells how long suspend and resume took in each cycle, by kernel \
+        with percentiles, which cycles stand out, what was found in which, and whether one kernel is slower than \
+        the one before it by more than chance. Times are without the time asleep. Needs no root.",
+        after_long_help = "Examples:\n  \
+        pm-trace summary traces/\n      \
+        All traces of a folder.\n  \
+        pm-trace summary 6.1.pmtrace 6.12.pmtrace --format markdown\n      \
+        Two kernels, for a mail."
+    )]
+    Summary(SummaryArgs),
     /// Pack a trace and what belongs to it into one file for a bug report
     #[command(
         long_about = "Packs a trace into one .tar.zst with all that a bug report needs: the trace, reports, the \
@@ -318,6 +330,17 @@ impl State {
             Self::Standby => "standby",
         }
     }
+}
+
+/// Arguments of `pm-trace summary`.
+#[derive(Debug, Args)]
+pub struct SummaryArgs {
+    /// Traces, or folders with traces (*.pmtrace)
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub format: Format,
 }
 
 /// Arguments of `pm-trace bundle`.

@@ -11,6 +11,7 @@ mod recording;
 mod replay;
 mod report;
 mod schema;
+mod summary;
 mod suspend;
 
 use crate::cli::{Cli, Command, OutputArgs};
@@ -99,6 +100,7 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Report(args)) => report::run(args),
         Some(Command::Replay(args)) => replay::run(args),
         Some(Command::Config) => replay::config(),
+        Some(Command::Summary(args)) => summary::run(args),
         Some(Command::Bundle(args)) => bundle::run(args),
         Some(Command::Probes(args)) => probes::run(args, context),
         Some(Command::Doctor(args)) => doctor::run(args),

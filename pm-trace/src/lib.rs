@@ -15,6 +15,7 @@ pub mod history;
 pub mod kernel;
 pub mod model;
 pub mod report;
+pub mod runs;
 pub mod text;
 pub mod trace;
 pub mod tty;

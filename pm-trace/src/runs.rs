@@ -1,0 +1,302 @@
+//! Many cycles side by side: how long they took, which stand out, and whether one kernel is slower than another.
+//!
+//! The cycles come from any number of traces. Each is reduced to a [`CycleRow`] as soon as its trace is read, so that
+//! memory is bounded by cycles and not by events.
+
+mod stats;
+mod text;
+mod times;
+
+#[cfg(test)]
+mod tests;
+
+pub use stats::Spread;
+pub use times::{Times, times};
+
+use crate::diagnose::{self, CycleSummary, Finding, Kind, Outcome, Severity, StepSummary};
+use crate::event::Nanos;
+use crate::model::Model;
+use crate::trace::Trace;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Version of the JSON summary.
+pub const SCHEMA: u32 = 1;
+/// A resume is an outlier if it is longer than the median of its kernel by so many times the median deviation from
+/// it. For normal noise that is one in 4000.
+const OUTLIER: u64 = 5;
+/// ... and by so much of the median, in percent: in a very even run a millisecond would stand out.
+const OUTLIER_PERCENT: u64 = 10;
+/// Fewest cycles that tell what is usual.
+const USUAL: usize = 5;
+/// A kernel is slower than the one before it if chance alone would show such a difference less often than this.
+const SIGNIFICANCE: f64 = 0.01;
+
+/// What was found in a cycle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Found {
+    /// What.
+    pub kind: Kind,
+    /// In one line.
+    pub title: String,
+}
+
+/// One suspend and resume.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct CycleRow {
+    /// The trace.
+    pub file: String,
+    /// Number of the cycle in it, from 1.
+    pub number: u32,
+    /// Kernel release.
+    pub kernel: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long suspend and resume took.
+    pub times: Times,
+    /// The step with the slowest callback.
+    pub slowest: Option<StepSummary>,
+    /// What was found, apart from what the kernel handled by itself.
+    pub found: Vec<Found>,
+    /// Records lost.
+    pub lost: u64,
+}
+
+/// All cycles of one kernel.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct KernelRow {
+    /// Kernel release.
+    pub kernel: String,
+    /// Cycles.
+    pub cycles: usize,
+    /// Cycles that did not come back.
+    pub stuck: usize,
+    /// Cycles in which something was found.
+    pub with_findings: usize,
+    /// Suspend, in nanoseconds; `None` if no cycle has it.
+    pub suspend: Option<Spread>,
+    /// Resume, in nanoseconds; `None` if no cycle has it.
+    pub resume: Option<Spread>,
+}
+
+/// A cycle whose resume stands out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Outlier {
+    /// The trace.
+    pub file: String,
+    /// Number of the cycle in it.
+    pub number: u32,
+    /// Its resume, in nanoseconds.
+    pub resume: Nanos,
+    /// The median of its kernel, in nanoseconds.
+    pub median: Nanos,
+}
+
+/// A kernel that is slower, or faster, than the one before it in the list.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Change {
+    /// `suspend` or `resume`.
+    pub what: String,
+    /// The kernel before.
+    pub from: String,
+    /// The kernel after.
+    pub to: String,
+    /// Median before, in nanoseconds.
+    pub before: Nanos,
+    /// Median after, in nanoseconds.
+    pub after: Nanos,
+    /// Probability that chance alone shows such a difference (Mann-Whitney U, two-sided).
+    pub chance: f64,
+}
+
+/// A trace that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unread {
+    /// The file.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Many cycles side by side.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// Version of this format.
+    pub schema: u32,
+    /// Every cycle, in the order of files.
+    pub cycles: Vec<CycleRow>,
+    /// By kernel, in the order of first appearance.
+    pub kernels: Vec<KernelRow>,
+    /// Cycles whose resume stands out, longest first.
+    pub outliers: Vec<Outlier>,
+    /// Differences between one kernel and the next that are more than chance.
+    pub changes: Vec<Change>,
+    /// Traces that could not be read.
+    pub unread: Vec<Unread>,
+}
+
+/// The traces meant by the names: files, and in folders all that end in `.pmtrace`, sorted.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn files(names: &[PathBuf]) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for name in names {
+        if !name.is_dir() {
+            files.push(name.clone());
+            continue;
+        }
+        let mut inside = Vec::new();
+        for entry in std::fs::read_dir(name)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "pmtrace") && path.is_file() {
+                inside.push(path);
+            }
+        }
+        inside.sort();
+        files.append(&mut inside);
+    }
+    Ok(files)
+}
+
+/// The cycles of one trace.
+///
+/// # Errors
+/// It is no readable trace.
+pub fn rows(path: &Path) -> Result<Vec<CycleRow>, crate::trace::Error> {
+    let mut trace = Trace::open(path)?;
+    let mut model = Model::new();
+    for event in trace.by_ref() {
+        model.apply(&event);
+    }
+    let findings = diagnose::findings_at_end(&model);
+    let kernel =
+        trace.session().map_or_else(|| "unknown".to_owned(), |session| session.kernel.release.clone());
+    let file = path.display().to_string();
+    let row = |cycle: &CycleSummary| row(&file, &kernel, cycle, &findings);
+    Ok(diagnose::cycles(&model).iter().map(row).collect())
+}
+
+fn row(file: &str, kernel: &str, cycle: &CycleSummary, findings: &[Finding]) -> CycleRow {
+    let of_cycle = |finding: &&Finding| finding.cycle == cycle.number && finding.severity > Severity::Info;
+    let found = |finding: &Finding| Found { kind: finding.kind, title: finding.title.clone() };
+    CycleRow {
+        file: file.to_owned(),
+        number: cycle.number,
+        kernel: kernel.to_owned(),
+        outcome: cycle.outcome,
+        times: times(cycle),
+        slowest: cycle.slowest.first().cloned(),
+        found: findings.iter().filter(of_cycle).map(found).collect(),
+        lost: cycle.lost,
+    }
+}
+
+impl Summary {
+    /// Reads the traces one after the other.
+    pub fn of(files: &[PathBuf]) -> Self {
+        let (mut cycles, mut unread) = (Vec::new(), Vec::new());
+        for file in files {
+            match rows(file) {
+                Ok(mut rows) => cycles.append(&mut rows),
+                Err(error) => {
+                    unread.push(Unread { file: file.display().to_string(), reason: error.to_string() });
+                }
+            }
+        }
+        Self::new(cycles, unread)
+    }
+
+    /// Compares the cycles.
+    pub fn new(cycles: Vec<CycleRow>, unread: Vec<Unread>) -> Self {
+        let mut names: Vec<&str> = Vec::new();
+        for cycle in &cycles {
+            if !names.contains(&cycle.kernel.as_str()) {
+                names.push(&cycle.kernel);
+            }
+        }
+        let of = |kernel: &str| cycles.iter().filter(|cycle| cycle.kernel == kernel).collect::<Vec<_>>();
+        let kernels: Vec<KernelRow> = names.iter().map(|name| kernel_row(name, &of(name))).collect();
+        let mut outliers: Vec<Outlier> =
+            names.iter().zip(&kernels).flat_map(|(name, row)| outliers(&of(name), row)).collect();
+        outliers.sort_by_key(|outlier| std::cmp::Reverse(outlier.resume));
+        let changes = names
+            .windows(2)
+            .flat_map(|pair| changes((pair[0], &of(pair[0])), (pair[1], &of(pair[1]))))
+            .collect();
+        Self { schema: SCHEMA, kernels, outliers, changes, unread, cycles }
+    }
+
+    /// Nothing was found in any cycle.
+    pub fn is_clean(&self) -> bool {
+        self.cycles.iter().all(|cycle| cycle.found.is_empty())
+    }
+
+    /// For a terminal.
+    pub fn text(&self, columns: usize) -> String {
+        text::text(self, columns)
+    }
+
+    /// For a mail or a bug tracker.
+    pub fn markdown(&self) -> String {
+        text::markdown(self)
+    }
+
+    /// For programs: one JSON object, indented, with a line feed at its end.
+    ///
+    /// # Errors
+    /// Never in practice; the serializer's error is passed on.
+    pub fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self).map(|json| json + "\n")
+    }
+}
+
+fn suspends(cycles: &[&CycleRow]) -> Vec<Nanos> {
+    cycles.iter().filter_map(|cycle| cycle.times.suspend).collect()
+}
+
+fn resumes(cycles: &[&CycleRow]) -> Vec<Nanos> {
+    cycles.iter().filter_map(|cycle| cycle.times.resume).collect()
+}
+
+fn kernel_row(kernel: &str, cycles: &[&CycleRow]) -> KernelRow {
+    KernelRow {
+        kernel: kernel.to_owned(),
+        cycles: cycles.len(),
+        stuck: cycles.iter().filter(|c| matches!(c.outcome, Outcome::Suspending | Outcome::Resuming)).count(),
+        with_findings: cycles.iter().filter(|cycle| !cycle.found.is_empty()).count(),
+        suspend: Spread::of(suspends(cycles)),
+        resume: Spread::of(resumes(cycles)),
+    }
+}
+
+fn outliers(cycles: &[&CycleRow], kernel: &KernelRow) -> Vec<Outlier> {
+    let Some(spread) = kernel.resume.as_ref().filter(|_| cycles.len() >= USUAL) else { return Vec::new() };
+    let deviation = stats::median_deviation(&resumes(cycles), spread.median).saturating_mul(OUTLIER);
+    let beyond = spread.median.saturating_add(deviation.max(spread.median / 100 * OUTLIER_PERCENT));
+    let outlier = |cycle: &&CycleRow| {
+        let resume = cycle.times.resume.filter(|&resume| resume > beyond)?;
+        Some(Outlier { file: cycle.file.clone(), number: cycle.number, resume, median: spread.median })
+    };
+    cycles.iter().filter_map(outlier).collect()
+}
+
+fn changes(from: (&str, &[&CycleRow]), to: (&str, &[&CycleRow])) -> Vec<Change> {
+    let change = |what: &str, before: Vec<Nanos>, after: Vec<Nanos>| {
+        let chance = stats::mann_whitney(&before, &after)?;
+        let (before, after) = (Spread::of(before)?.median, Spread::of(after)?.median);
+        (chance < SIGNIFICANCE).then(|| Change {
+            what: what.to_owned(),
+            from: from.0.to_owned(),
+            to: to.0.to_owned(),
+            before,
+            after,
+            chance,
+        })
+    };
+    [change("suspend", suspends(from.1), suspends(to.1)), change("resume", resumes(from.1), resumes(to.1))]
+        .into_iter()
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,77 @@
+//! Cycles side by side.
+
+use super::{CycleRow, Summary, files, rows};
+use crate::diagnose::Outcome;
+use crate::runs::Times;
+use std::path::PathBuf;
+
+fn recorded(name: &str) -> PathBuf {
+    format!("{}/tests/data/traces/{name}.pmtrace", env!("CARGO_MANIFEST_DIR")).into()
+}
+
+fn cycle(kernel: &str, number: u32, resume: u64) -> CycleRow {
+    CycleRow {
+        file: format!("{kernel}.pmtrace"),
+        number,
+        kernel: kernel.to_owned(),
+        outcome: Outcome::Resumed,
+        times: Times { suspend: Some(100_000_000), resume: Some(resume) },
+        slowest: None,
+        found: Vec::new(),
+        lost: 0,
+    }
+}
+
+/// Figures of a real cycle, taken by hand from the phases of its report: `syscore_resume` ends 4143.65 ms after the
+/// start, `dpm_complete` 4791.85 ms; `machine_suspend` begins at 237.48 ms. The sleep of 3.9 s is in neither.
+#[test]
+fn times_leave_out_the_sleep() {
+    let rows = rows(&recorded("6.1-healthy")).unwrap();
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!(row.times.suspend.map(|t| t / 1000), Some(237_482));
+    assert_eq!(row.times.resume.map(|t| t / 1000), Some(648_192));
+}
+
+/// A resume that never ended has no time, and the one of the whole kernel does not count it as short.
+#[test]
+fn recordings_as_text_and_markdown() {
+    let names = ["6.1-healthy", "6.1-rescan-deadlock", "6.12-healthy", "6.12-rescan-guarded"];
+    let mut files: Vec<PathBuf> = names.iter().map(|name| recorded(name)).collect();
+    files.push("/nonexistent.pmtrace".into());
+    let summary = Summary::of(&files);
+    assert!(!summary.is_clean());
+    for line in summary.text(100).lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    insta::assert_snapshot!("text", summary.text(100));
+    insta::assert_snapshot!("markdown", summary.markdown());
+}
+
+/// What stands out is told, and noise is not.
+#[test]
+fn outliers_and_slower_kernels_are_told() {
+    let even = |kernel: &str, base: u64| {
+        (0..20).map(|n| cycle(kernel, n, base + u64::from(n % 5) * 1_000_000)).collect::<Vec<_>>()
+    };
+    let mut cycles = even("6.1", 500_000_000);
+    cycles.extend(even("6.12", 560_000_000));
+    cycles[7].times.resume = Some(900_000_000);
+    let summary = Summary::new(cycles, Vec::new());
+    let outliers: Vec<u32> = summary.outliers.iter().map(|outlier| outlier.number).collect();
+    assert_eq!(outliers, [7]);
+    let changes: Vec<&str> = summary.changes.iter().map(|change| change.what.as_str()).collect();
+    assert_eq!(changes, ["resume"]);
+    let same = Summary::new([even("6.1", 500), even("6.12", 500)].concat(), Vec::new());
+    assert!(same.changes.is_empty() && same.outliers.is_empty() && same.is_clean());
+}
+
+#[test]
+fn a_folder_means_its_traces() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["b.pmtrace", "a.pmtrace", "c.txt"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let found = files(&[folder.path().to_owned(), "x".into()]).unwrap();
+    let names: Vec<_> = found.iter().filter_map(|path| path.file_name()).collect();
+    assert_eq!(names, ["a.pmtrace", "b.pmtrace", "x"]);
+}
