@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use super::cpio::Archive;
 use super::moddep::module_name;
-use super::modules::{SLOW_SUPPLIER, Variant};
+use super::modules::{self, SLOW_SUPPLIER, Variant};
 use super::scenario::Scenario;
 use super::tree::Tree;
 use crate::{paths, process};
@@ -111,6 +111,10 @@ impl Contents<'_> {
             image.file(&format!("lib/modules/{file}"), 0o644, &read(&self.modules.join(file))?)?;
             let options = format!("device={} delay_ms={}\n", supplier.device, supplier.delay_ms);
             image.file("lab/supplier", 0o644, options.as_bytes())?;
+        }
+        for name in &self.scenario.helpers {
+            let file = modules::helper(self.tree, name)?;
+            image.file(&format!("lib/modules/{name}.ko"), 0o644, &read(&file)?)?;
         }
         Ok(())
     }

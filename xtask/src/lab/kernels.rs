@@ -28,6 +28,8 @@ pub(crate) struct Kernel {
     image: String,
     /// The package with this kernel's sources.
     source: String,
+    /// Whose patches it takes, if not those of its own name.
+    patches: Option<String>,
     /// Modules that guests load, in the order asked for.
     #[serde(skip)]
     pub(crate) modules: Vec<String>,
@@ -71,6 +73,11 @@ pub(crate) fn select(selection: &str) -> Result<Vec<Kernel>> {
 }
 
 impl Kernel {
+    /// The directory of its patches in `lab/patches`.
+    pub(crate) fn patches(&self) -> &str {
+        self.patches.as_deref().unwrap_or(&self.name)
+    }
+
     /// Asks apt which packages this kernel is today.
     pub(crate) fn resolve(&self) -> Result<Resolved> {
         let image = self.image_package()?;
@@ -82,7 +89,7 @@ impl Kernel {
         let mut headers = vec![format!("linux-headers-{release}")];
         headers.extend(depends(&headers[0])?.into_iter().filter(|package| {
             package.starts_with("linux-kbuild-")
-                || (package.starts_with("linux-headers-") && package.ends_with("-common"))
+                || (package.starts_with("linux-headers-") && is_common(package))
         }));
         ensure!(headers.len() == 3, "expected {} to depend on a -common and a kbuild package", headers[0]);
         Ok(Resolved { kernel: self.clone(), release, version, image, source: self.source.clone(), headers })
@@ -122,6 +129,11 @@ fn natural_order(a: &str, b: &str) -> Ordering {
         text.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
     };
     numbers(a).cmp(&numbers(b)).then_with(|| a.cmp(b))
+}
+
+/// Whether the package holds the headers that all flavours share: `-common`, or `-common-rt`.
+pub(crate) fn is_common(package: &str) -> bool {
+    package.ends_with("-common") || package.ends_with("-common-rt")
 }
 
 /// Direct dependencies of a package.

@@ -44,9 +44,32 @@ pub(crate) fn prepare(tree: &Tree) -> Result<PathBuf> {
         fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let work = tempfile::Builder::new().prefix("pm-trace-modules-").tempdir()?;
         build_patched(tree, &sources.patches, work.path(), &dir)?;
-        build_helper(tree, work.path(), &dir)?;
+        build_helper(tree, SLOW_SUPPLIER, work.path(), &dir)?;
         fs::write(dir.join("ready"), "")?;
         Ok(dir.clone())
+    })
+}
+
+/// The module of a helper (`lab/modules/NAME`), built if its sources are newer or changed. Each has a build
+/// of its own, so that a change of one does not rebuild the others.
+pub(crate) fn helper(tree: &Tree, name: &str) -> Result<PathBuf> {
+    let sources = helper_dir(name);
+    ensure!(sources.join("Kbuild").exists(), "there is no module {name} in lab/modules");
+    let mut hasher = DefaultHasher::new();
+    hash_files(&files(&sources)?, &mut hasher)?;
+    let of_name = tree.helpers_dir().join(name);
+    let dir = of_name.join(format!("{:016x}", hasher.finish()));
+    let file = dir.join(format!("{name}.ko"));
+    if dir.join("ready").exists() {
+        return Ok(file);
+    }
+    step(format!("building module {name} for kernel {}", tree.release()), || {
+        process::remove_tree(&of_name)?;
+        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        let work = tempfile::Builder::new().prefix("pm-trace-modules-").tempdir()?;
+        build_helper(tree, name, work.path(), &dir)?;
+        fs::write(dir.join("ready"), "")?;
+        Ok(file.clone())
     })
 }
 
@@ -65,19 +88,27 @@ struct Sources {
 
 impl Sources {
     fn read(tree: &Tree) -> Result<Self> {
-        let patches = files(&paths::lab().join("patches").join(&tree.resolved.kernel.name))?;
-        ensure!(!patches.is_empty(), "no patches for kernel {} in lab/patches", tree.resolved.kernel.name);
+        let of = tree.resolved.kernel.patches();
+        let patches = files(&paths::lab().join("patches").join(of))?;
+        ensure!(!patches.is_empty(), "no patches for kernel {of} in lab/patches");
         let mut hasher = DefaultHasher::new();
-        for file in patches.iter().chain(&files(&helper_dir())?) {
-            file.file_name().hash(&mut hasher);
-            fs::read(file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
-        }
+        hash_files(&patches, &mut hasher)?;
+        hash_files(&files(&helper_dir(SLOW_SUPPLIER))?, &mut hasher)?;
         Ok(Self { key: format!("{:016x}", hasher.finish()), patches })
     }
 }
 
-fn helper_dir() -> PathBuf {
-    paths::lab().join("modules").join(SLOW_SUPPLIER)
+fn helper_dir(name: &str) -> PathBuf {
+    paths::lab().join("modules").join(name)
+}
+
+/// Names and contents.
+fn hash_files(files: &[PathBuf], hasher: &mut DefaultHasher) -> Result<()> {
+    for file in files {
+        file.file_name().hash(hasher);
+        fs::read(file).with_context(|| format!("cannot read {}", file.display()))?.hash(hasher);
+    }
+    Ok(())
 }
 
 /// The files of a directory, sorted.
@@ -112,11 +143,11 @@ fn build_patched(tree: &Tree, patches: &[PathBuf], work: &Path, out: &Path) -> R
     Ok(())
 }
 
-fn build_helper(tree: &Tree, work: &Path, out: &Path) -> Result<()> {
-    let dir = work.join(SLOW_SUPPLIER);
-    copy_tree(&helper_dir(), &dir)?;
-    make(tree, &dir, "modules", &out.join(format!("{SLOW_SUPPLIER}.log")))?;
-    install(&dir, SLOW_SUPPLIER, out)
+fn build_helper(tree: &Tree, name: &str, work: &Path, out: &Path) -> Result<()> {
+    let dir = work.join(name);
+    copy_tree(&helper_dir(name), &dir)?;
+    make(tree, &dir, "modules", &out.join(format!("{name}.log")))?;
+    install(&dir, name, out)
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {

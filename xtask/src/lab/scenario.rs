@@ -26,6 +26,9 @@ pub(crate) struct Scenario {
     pub(crate) tracer: bool,
     /// A SCSI device whose resume is held back.
     pub(crate) supplier: Option<Supplier>,
+    /// Modules of `lab/modules` that lie in the guest's `/lib/modules` for its script to load.
+    #[serde(default)]
+    pub(crate) helpers: Vec<String>,
     /// On which kernels `cargo xtask test` runs it.
     #[serde(default)]
     pub(crate) tested_on: TestedOn,

@@ -97,6 +97,11 @@ impl Tree {
         self.dir.join("built")
     }
 
+    /// A directory for the lab's helper modules, made when used.
+    pub(crate) fn helpers_dir(&self) -> PathBuf {
+        self.dir.join("helpers")
+    }
+
     /// The dependencies of the image's modules.
     pub(crate) fn module_deps(&self) -> Result<ModuleDeps> {
         let file = self.module_dir().join("modules.dep");
@@ -148,7 +153,7 @@ impl Tree {
         fs::write(&makefile, text.replace("/usr/src/", "../"))?;
 
         // drivers/scsi generates a table from a header that it expects in the build tree itself.
-        let common = self.resolved.headers.iter().find(|name| name.ends_with("-common"));
+        let common = self.resolved.headers.iter().find(|name| kernels::is_common(name));
         let scsi = build.join("include/scsi");
         if let (Some(common), false) = (common, scsi.exists()) {
             symlink(format!("../../{common}/include/scsi"), scsi)?;
