@@ -98,6 +98,10 @@ kinds! {
     CallbackEnd = 0x0131 => pm::CallbackEnd,
     /// A device's step is about to wait for other devices.
     DeviceWait = 0x0140 => pm::DeviceWait,
+    /// Runtime PM of a device is asked for (tracepoints `rpm:rpm_resume`, `rpm:rpm_suspend`).
+    RuntimePm = 0x0150 => pm::RuntimePm,
+    /// And was answered (tracepoint `rpm:rpm_return_int`).
+    RuntimePmEnd = 0x0151 => pm::RuntimePmEnd,
 
     /// A task starts to sleep for a lock (tracepoint `lock:contention_begin`).
     LockWait = 0x0201 => lock::LockWait,

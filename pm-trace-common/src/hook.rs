@@ -75,4 +75,7 @@ hooks! {
     ScsiEhWakeup => "scsi_eh_wakeup",
     SchedSwitch => "sched_switch",
     TaskSnapshot => "task_snapshot",
+    RuntimeResume => "runtime_resume",
+    RuntimeSuspend => "runtime_suspend",
+    RuntimeReturn => "runtime_return",
 }

@@ -80,6 +80,7 @@ members! {
     DeviceDirectComplete = "device" "power.direct_complete" Shape::Bit;
     DeviceIgnoreChildren = "device" "power.ignore_children" Shape::Bit;
     DeviceSyscore = "device" "power.syscore" Shape::Bit;
+    DeviceRuntimeStatus = "device" "power.runtime_status" Shape::Word;
     BusName = "bus_type" "name" Shape::Pointer;
     ClassName = "class" "name" Shape::Pointer;
     DriverName = "device_driver" "name" Shape::Pointer;
@@ -90,6 +91,7 @@ members! {
     MutexOwner = "mutex" "owner" Shape::Long;
     RwsemOwner = "rw_semaphore" "owner" Shape::Long;
     RtMutexOwner = "rt_mutex_base" "owner" Shape::Pointer;
+    RwbaseMutex = "rwbase_rt" "rtmutex" Shape::Embedded;
     TaskTid = "task_struct" "pid" Shape::Word;
     TaskTgid = "task_struct" "tgid" Shape::Word;
     TaskComm = "task_struct" "comm" Shape::Bytes(16);
@@ -105,6 +107,7 @@ members! {
     AsyncWork = "async_entry" "work" Shape::Embedded;
     AsyncFunction = "async_entry" "func" Shape::Pointer;
     AsyncData = "async_entry" "data" Shape::Pointer;
+    AsyncDomain = "async_entry" "domain" Shape::Pointer;
     SdevQueue = "scsi_device" "request_queue" Shape::Pointer, in "scsi_mod";
     SdevDevice = "scsi_device" "sdev_gendev" Shape::Embedded, in "scsi_mod";
     SdevState = "scsi_device" "sdev_state" Shape::Word, in "scsi_mod";

@@ -167,6 +167,44 @@ pub mod device_wait {
     pub const EXPLICIT: u32 = 3;
 }
 
+/// What runtime PM is asked for.
+pub mod runtime_op {
+    /// `rpm_resume`
+    pub const RESUME: u32 = 1;
+    /// `rpm_suspend`
+    pub const SUSPEND: u32 = 2;
+}
+
+/// A task enters `rpm_resume` or `rpm_suspend` of a device whose status is not already what it asks for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct RuntimePm {
+    /// `struct device *`
+    pub dev: u64,
+    /// A [`runtime_op`] value.
+    pub op: u32,
+    /// `enum rpm_status` as it was found.
+    pub status: u32,
+    /// `RPM_*` flags of the call (include/linux/pm_runtime.h).
+    pub flags: u32,
+    /// [`power`] bits as they were found.
+    pub power: u32,
+    /// Who asks.
+    pub stack: crate::Stack,
+}
+
+/// The task leaves the function that [`RuntimePm`] told of.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct RuntimePmEnd {
+    /// `struct device *`
+    pub dev: u64,
+    /// What the function returns.
+    pub result: i32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
 /// A device is about to wait for others.
 ///
 /// Waiting for superiors or subordinates is also the first thing that each step does: `device_suspend_late`,

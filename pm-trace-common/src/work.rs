@@ -16,6 +16,8 @@ pub struct WorkQueued {
     pub reserved: u32,
     /// Name of the workqueue, empty if it could not be read.
     pub wq_name: [u8; LABEL_LEN],
+    /// `struct workqueue_struct *`; 0 if it could not be read.
+    pub workqueue: u64,
 }
 
 /// `queue_delayed_work_on`.
@@ -50,4 +52,6 @@ pub struct AsyncRun {
     pub function: u64,
     /// `entry->data`: the `struct device *` for the PM core's `async_resume` and its like.
     pub data: u64,
+    /// `entry->domain`; 0 if it could not be read.
+    pub domain: u64,
 }

@@ -130,7 +130,10 @@ pub unsafe fn owner(to: *mut lock::Owner, address: u64, flags: u32) {
     let word = if flags & lock::flags::MUTEX != 0 {
         pointer(address, Member::MutexOwner)
     } else if flags & lock::flags::RT != 0 {
-        pointer(address, Member::RtMutexOwner)
+        // An rwsem of an RT kernel has its rt_mutex inside; others are one.
+        let shared = flags & (lock::flags::READ | lock::flags::WRITE) != 0;
+        let inner = if shared { embedded(address, Member::RwbaseMutex).unwrap_or(0) } else { address };
+        pointer(inner, Member::RtMutexOwner)
     } else if flags & lock::flags::PERCPU == 0 && flags & (lock::flags::READ | lock::flags::WRITE) != 0 {
         pointer(address, Member::RwsemOwner)
     } else {

@@ -46,6 +46,10 @@ pub struct OpenLockWait {
 #[map]
 pub static LOCK_WAITS: LruHashMap<u32, OpenLockWait> = LruHashMap::with_max_entries(8192, 0);
 
+/// Calls of runtime PM that were told: thread id and `struct device *`. A call may contain one for the parent.
+#[map]
+pub static RUNTIME_CALLS: LruHashMap<[u64; 2], u32> = LruHashMap::with_max_entries(8192, 0);
+
 /// When a task left the CPU in state D, by thread id.
 #[map]
 pub static BLOCKED_SINCE: LruHashMap<u32, u64> = LruHashMap::with_max_entries(8192, 0);

@@ -3,6 +3,7 @@
 mod ata;
 mod lock;
 mod pm;
+mod runtime;
 mod scsi;
 mod task;
 mod wait;

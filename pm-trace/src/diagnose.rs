@@ -18,6 +18,7 @@ mod narrate;
 mod nodes;
 mod notes;
 mod ordering;
+mod places;
 mod stall;
 mod state;
 mod summary;

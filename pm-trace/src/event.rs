@@ -173,6 +173,38 @@ pub enum Body {
         #[n(2)]
         why: DeviceWaitKind,
     },
+    /// The task asks runtime PM to resume or suspend a device that is not there yet.
+    #[n(18)]
+    RuntimePm {
+        /// The device.
+        #[n(0)]
+        dev: ObjId,
+        /// It is to be resumed, not suspended.
+        #[n(1)]
+        resume: bool,
+        /// `enum rpm_status` as it was found.
+        #[n(2)]
+        status: u32,
+        /// `RPM_*` flags of the call.
+        #[n(3)]
+        flags: u32,
+        /// PM state as it was found.
+        #[n(4)]
+        power: Power,
+        /// Who asks.
+        #[n(5)]
+        stack: Stack,
+    },
+    /// Runtime PM answered the task.
+    #[n(19)]
+    RuntimePmEnd {
+        /// The device.
+        #[n(0)]
+        dev: ObjId,
+        /// What it returned: 0, 1 (already there), or a negative errno.
+        #[n(1)]
+        result: i32,
+    },
     /// The task starts to sleep for a lock.
     #[n(20)]
     LockWait {
@@ -188,6 +220,10 @@ pub enum Body {
         /// Where it is wanted.
         #[n(3)]
         stack: Stack,
+        /// Readers hold it, and the owner is only the one of them that took it last.
+        #[n(4)]
+        #[cbor(default)]
+        shared: bool,
     },
     /// The task stopped waiting for a lock.
     #[n(21)]
@@ -300,6 +336,9 @@ pub enum Body {
         /// `WQ_*` flags of the workqueue.
         #[n(3)]
         wq_flags: u32,
+        /// The workqueue, if it is known.
+        #[n(4)]
+        queue: Option<ObjId>,
     },
     /// The task asked for a work to be queued after a delay.
     #[n(41)]
@@ -346,6 +385,9 @@ pub enum Body {
         /// Its argument: the device, for the PM core's calls.
         #[n(2)]
         data: Option<ObjId>,
+        /// The async domain it belongs to.
+        #[n(3)]
+        domain: Option<ObjId>,
     },
     /// libata.
     #[n(50)]
@@ -410,6 +452,10 @@ pub enum Body {
         /// Where it sleeps.
         #[n(4)]
         stack: Stack,
+        /// Readers hold that lock, and the owner is only the one of them that took it last.
+        #[n(5)]
+        #[cbor(default)]
+        shared: bool,
     },
     /// A look at all blocked tasks is complete: tasks that it did not show are not blocked.
     #[n(72)]

@@ -11,6 +11,7 @@ mod ata;
 mod bounded;
 mod device;
 mod fold;
+mod runtime;
 mod scsi;
 mod sync;
 mod task;
@@ -22,11 +23,12 @@ mod tests;
 
 pub use ata::{Acted, DeferredRescan, Port, PowerRequest};
 pub use device::{Device, Link, Sighting, StepRun};
+pub use runtime::RuntimeRun;
 pub use scsi::{Queue, Quiesced, Sdev};
 pub use sync::{Completion, Lock, Owned, OwnerFrom};
 pub use task::{CommandAsked, Context, DeviceWaiting, Entered, Task, Wait, WaitOn};
 pub use transition::{Direction, Loss, PhaseRun, StepTime, Transition};
-pub use work::{QueuedBy, Work};
+pub use work::{QueuedBy, Work, WorkQueue};
 
 use crate::event::{Event, Frame, Nanos, ObjId, Stack, SymId, TaskRef};
 use bounded::Bounded;
@@ -79,6 +81,7 @@ pub struct Model {
     pub(crate) sdevs: Bounded<ObjId, Sdev>,
     pub(crate) works: Bounded<ObjId, Work>,
     pub(crate) async_running: BTreeMap<ObjId, u32>,
+    pub(crate) runtime: Bounded<ObjId, RuntimeRun>,
     pub(crate) ports: Bounded<ObjId, Port>,
     pub(crate) port_devices: BTreeMap<ObjId, ObjId>,
     pub(crate) scan_mutexes: BTreeMap<ObjId, ObjId>,
@@ -181,6 +184,16 @@ impl Model {
         self.works.get(&work)
     }
 
+    /// Every work that is queued or runs, in order of id.
+    pub fn works(&self) -> impl Iterator<Item = (ObjId, &Work)> {
+        self.works.iter().map(|(&id, work)| (id, work))
+    }
+
+    /// The runtime resume or suspend of a device that is under way.
+    pub fn runtime(&self, dev: ObjId) -> Option<&RuntimeRun> {
+        self.runtime.get(&dev)
+    }
+
     /// Thread ids of the workers that run asynchronous calls, by the work of the call.
     pub fn async_running(&self) -> impl Iterator<Item = (ObjId, u32)> {
         self.async_running.iter().map(|(&work, &tid)| (work, tid))
@@ -257,6 +270,7 @@ impl Model {
             self.queues.refused(),
             self.sdevs.refused(),
             self.works.refused(),
+            self.runtime.refused(),
             self.ports.refused(),
             self.transitions_left,
         ]

@@ -72,7 +72,7 @@ static enum role role_of(struct device *dev)
 
 static bool is_shape(const char *name)
 {
-	return !strcmp(shape, name);
+	return sysfs_streq(shape, name);
 }
 
 /* ---- letting go ------------------------------------------------------- */
@@ -185,15 +185,18 @@ static void completes(struct work_struct *work)
 }
 static DECLARE_DELAYED_WORK(complete_work, completes);
 
-/* Holds the device lock of b, which b's resume needs. */
+/* Holds the device lock of b, which b's resume needs, until a's resume has been on for a while. */
 static void holds_device_lock(struct work_struct *work)
 {
+	int tries = 4000;
+
 	device_lock(dev_of(B));
-	b_is_there = true;
+	while (!READ_ONCE(a_is_there) && tries-- > 0)
+		usleep_range(5000, 6000);
 	msleep(delay_ms);
 	device_unlock(dev_of(B));
 }
-static DECLARE_WORK(device_lock_work, holds_device_lock);
+static DECLARE_DELAYED_WORK(device_lock_work, holds_device_lock);
 
 /* Uses b without being ordered after its resume. */
 static void uses_b(struct work_struct *work)
@@ -249,6 +252,8 @@ static void resume_a(struct device *dev)
 	} else if (is_shape("async")) {
 		async_schedule_domain(waits_for_never, NULL, &domain);
 		async_synchronize_full_domain(&domain);
+	} else if (is_shape("device-lock")) {
+		WRITE_ONCE(a_is_there, true);
 	} else if (is_shape("slow")) {
 		msleep(delay_ms);
 	} else if (is_shape("runtime-pm") || is_shape("runtime-pm-clean")) {
@@ -298,9 +303,11 @@ static int pmlab_resume(struct device *dev)
 {
 	enum role role = role_of(dev);
 
-	if (role == A)
+	if (role == A) {
+		mod_delayed_work(system_unbound_wq, &release_work, msecs_to_jiffies(release_after_ms));
 		resume_a(dev);
-	else if (role == B)
+	}
+	if (role == B)
 		resume_b(dev);
 	else if (role == PARENT && is_shape("parent-child"))
 		device_pm_wait_for_dev(dev, dev_of(CHILD));
@@ -322,24 +329,10 @@ static int pmlab_suspend(struct device *dev)
 	if (role == A) {
 		a_is_there = b_is_there = false;
 		reinit_completion(&never);
-		if (is_shape("stale-work"))
-			schedule_delayed_work(&use_work, msecs_to_jiffies(1100));
+		if (is_shape("device-lock"))
+			queue_delayed_work(system_long_wq, &device_lock_work, msecs_to_jiffies(200));
 	}
 	return role == A && is_shape("fail-suspend") ? -EBUSY : 0;
-}
-
-static int pmlab_resume_early(struct device *dev)
-{
-	if (role_of(dev) != A)
-		return 0;
-	mod_delayed_work(system_unbound_wq, &release_work, msecs_to_jiffies(release_after_ms));
-	/* b's device lock is taken while b is suspended. */
-	if (is_shape("device-lock")) {
-		queue_work(system_long_wq, &device_lock_work);
-		while (!READ_ONCE(b_is_there))
-			usleep_range(1000, 2000);
-	}
-	return 0;
 }
 
 static void pmlab_complete(struct device *dev)
@@ -366,7 +359,6 @@ static int pmlab_runtime_suspend(struct device *dev)
 
 static const struct dev_pm_ops pmlab_pm_ops = {
 	.suspend = pmlab_suspend,
-	.resume_early = pmlab_resume_early,
 	.resume = pmlab_resume,
 	.complete = pmlab_complete,
 	.runtime_suspend = pmlab_runtime_suspend,

@@ -24,6 +24,7 @@ pub fn work_queue(ctx: RawTracePointContext) -> i32 {
             (*to).function = pointer(item, Member::WorkFunction);
             (*to).wq_flags = word32(workqueue, Member::WorkqueueFlags);
             (*to).reserved = 0;
+            (*to).workqueue = workqueue;
             bytes(&raw mut (*to).wq_name, embedded(workqueue, Member::WorkqueueName).unwrap_or(0));
         }
     });
@@ -88,6 +89,7 @@ pub fn async_run(ctx: ProbeContext) -> u32 {
             work: item,
             function: pointer(entry, Member::AsyncFunction),
             data: pointer(entry, Member::AsyncData),
+            domain: pointer(entry, Member::AsyncDomain),
         },
     );
     0

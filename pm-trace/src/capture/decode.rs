@@ -92,12 +92,14 @@ fn comm(bytes: [u8; pm_trace_common::COMM_LEN]) -> Comm {
 /// took it, and may be gone (`RWSEM_READER_OWNED`, kernel/locking/rwsem.c).
 const READER_OWNED: u32 = 1 << 0;
 
-fn owner(owner: &Owner, flags: u32) -> Option<TaskRef> {
-    let rwsem = flags & lock_flags::MUTEX == 0 && flags & (lock_flags::READ | lock_flags::WRITE) != 0;
-    if owner.tid == 0 || (rwsem && owner.bits & READER_OWNED != 0) {
-        return None;
-    }
-    Some(TaskRef { tid: owner.tid, comm: comm(owner.comm) })
+fn held_by_readers(owner: &Owner, flags: u32) -> bool {
+    let rwsem = flags & (lock_flags::MUTEX | lock_flags::RT) == 0
+        && flags & (lock_flags::READ | lock_flags::WRITE) != 0;
+    rwsem && owner.bits & READER_OWNED != 0
+}
+
+fn owner(owner: &Owner) -> Option<TaskRef> {
+    (owner.tid != 0).then(|| TaskRef { tid: owner.tid, comm: comm(owner.comm) })
 }
 
 impl Decoder {
@@ -177,12 +179,22 @@ impl Decoder {
         let depth = usize::try_from(stack.len).unwrap_or(0) / size_of::<u64>();
         let mut frames = Vec::with_capacity(depth.min(stack.frames.len()));
         for &address in stack.frames.iter().take(depth) {
+            // The stack of a raw tracepoint begins with the program that takes it.
+            if frames.is_empty() && self.is_own(address) {
+                continue;
+            }
             if let Some((symbol, start)) = self.function(address, at, out) {
                 let offset = u32::try_from(address.saturating_sub(start)).unwrap_or(u32::MAX);
                 frames.push(Frame { symbol, offset });
             }
         }
         frames
+    }
+
+    /// Whether the address lies in an eBPF program, or in what calls one from a tracepoint.
+    fn is_own(&self, address: u64) -> bool {
+        let function = self.symbols.function(address);
+        function.is_some_and(|f| f.name.starts_with("bpf_prog_") || f.name.starts_with("bpf_trace_run"))
     }
 
     fn body(
@@ -200,7 +212,9 @@ impl Decoder {
             | Kind::StepEnd
             | Kind::CallbackStart
             | Kind::CallbackEnd
-            | Kind::DeviceWait => self.pm(kind, bytes, at, out),
+            | Kind::DeviceWait
+            | Kind::RuntimePmEnd => self.pm(kind, bytes, at, out),
+            Kind::RuntimePm => self.runtime(bytes, at, out),
             Kind::LockWait | Kind::LockWaitEnd => self.lock(kind, bytes, at, out),
             Kind::CompletionWait | Kind::Completed | Kind::QueueWait | Kind::FlushWork | Kind::AsyncWait => {
                 self.wait(kind, bytes, at, out)
@@ -238,8 +252,9 @@ impl Decoder {
                     state: p.state,
                     since: (p.since != 0).then_some(p.since),
                     lock: self.object(p.lock),
-                    owner: owner(&p.owner, p.lock_flags),
+                    owner: owner(&p.owner),
                     stack: self.stack(&p.stack, at, out),
+                    shared: held_by_readers(&p.owner, p.lock_flags),
                 })
             }
         }

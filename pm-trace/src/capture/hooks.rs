@@ -111,7 +111,7 @@ pub const HOOKS: [HookSpec; Hook::COUNT] = [
     hook!(WaitForDev, "pm", "a driver waits for another device",
         [f "device_pm_wait_for_dev"], [], "explicit orders between devices"),
     hook!(LockBegin, "lock", "a task starts to sleep for a lock",
-        [t "contention_begin"], [MutexOwner, TaskTid],
+        [t "contention_begin"], [TaskTid],
         "waits for locks and who holds them: lockups on locks are not found", required),
     hook!(LockEnd, "lock", "a task stops waiting for a lock",
         [t "contention_end"], [], "when waits for locks end", required),
@@ -187,6 +187,12 @@ pub const HOOKS: [HookSpec; Hook::COUNT] = [
         [t "sched_switch"], [TaskState, TaskTid], "long sleeps that no other hook explains"),
     hook!(TaskSnapshot, "task", "a look at all blocked tasks, while stuck",
         [i "iter/task"], [TaskState, TaskTid, TaskComm], "a verdict is not checked against the tasks' state"),
+    hook!(RuntimeResume, "runtime", "a device's runtime resume is asked for",
+        [t "rpm_resume"], [DeviceRuntimeStatus], "waits for runtime PM, and who resumes a device"),
+    hook!(RuntimeSuspend, "runtime", "a device's runtime suspend is asked for",
+        [t "rpm_suspend"], [DeviceRuntimeStatus], "waits for runtime PM, and who suspends a device"),
+    hook!(RuntimeReturn, "runtime", "runtime PM of a device was asked for and has answered",
+        [t "rpm_return_int"], [DeviceRuntimeStatus], "when runtime PM of a device has ended"),
 ];
 
 /// The entry of a hook.

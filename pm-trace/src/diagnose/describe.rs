@@ -2,7 +2,8 @@
 
 use super::finding::{DeviceRef, Party, PartyKind, TaskName};
 use super::graph::Node;
-use crate::event::{Nanos, ObjId, Stack, Step, TaskRef, step_label};
+use super::places::{self, Place};
+use crate::event::{LockKind, Nanos, ObjId, Stack, Step, TaskRef, step_label};
 use crate::model::{At, Context, Entered, Model, QueuedBy, Task, WaitOn};
 
 /// Longest stack shown.
@@ -108,7 +109,12 @@ impl<'a> Namer<'a> {
             let dev = self.model.port(port).and_then(|port| port.dev);
             return (format!("scsi_scan_mutex of {}", self.port(port)), dev);
         }
-        (format!("lock #{}", lock.0), None)
+        let kind = self.model.lock(lock).and_then(|entry| {
+            let wait = self.model.task(*entry.waiters.first()?)?.wait.as_ref()?;
+            let WaitOn::Lock { kind, .. } = wait.on else { return None };
+            Some(lock_words(kind))
+        });
+        (format!("{} #{}", kind.unwrap_or("lock"), lock.0), None)
     }
 
     /// A node of the wait-for graph.
@@ -142,9 +148,12 @@ impl<'a> Namer<'a> {
                 let function = self.model.work(work).and_then(|work| work.function);
                 plain(PartyKind::Work, format!("work {}", self.function(function)))
             }
-            Node::Completion(completion) => {
-                plain(PartyKind::Completion, format!("completion #{}", completion.0))
+            Node::Runtime(dev) => {
+                let run = self.model.runtime(dev);
+                let what = if run.is_some_and(|run| !run.resume) { "suspend" } else { "resume" };
+                of(PartyKind::RuntimePm, format!("runtime {what} of {}", self.device_full(dev)), Some(dev))
             }
+            Node::Completion(completion) => plain(PartyKind::Completion, self.completion(completion)),
             Node::Async(None) => plain(PartyKind::AsyncCalls, "all asynchronous calls".to_owned()),
             Node::Async(Some(domain)) => {
                 plain(PartyKind::AsyncCalls, format!("asynchronous calls of domain #{}", domain.0))
@@ -157,15 +166,59 @@ impl<'a> Namer<'a> {
                 let dev = self.model.sdev(sdev).and_then(|sdev| sdev.dev);
                 of(PartyKind::Hardware, format!("command sent to {}", self.sdev(sdev)), dev)
             }
-            Node::Sleep(tid) => plain(PartyKind::Unknown, self.sleep(tid)),
+            Node::Sleep(tid) => {
+                let (kind, label) = self.sleep(tid);
+                plain(kind, label)
+            }
         }
     }
 
-    /// Where a task sleeps that waits for nothing known.
-    fn sleep(&self, tid: u32) -> String {
-        let wait = self.model.task(tid).and_then(|task| task.wait.as_ref());
-        let place = wait.and_then(|wait| self.place(&wait.stack));
-        place.map_or_else(|| "something unknown".to_owned(), |place| format!("something in {place}"))
+    /// A completion, by whoever waits for it: `a completion in usb_start_wait_urb`.
+    fn completion(&self, completion: ObjId) -> String {
+        let waiter = self.model.completion(completion).and_then(|entry| entry.waiters.first().copied());
+        let wait = waiter.and_then(|tid| self.model.task(tid)?.wait.as_ref());
+        let known = wait.and_then(|wait| self.known_place(&wait.stack));
+        if let Some((place, function)) = known {
+            return format!("{} ({function})", place.what);
+        }
+        match wait.and_then(|wait| self.place(&wait.stack)) {
+            Some(place) => format!("a completion in {place}"),
+            None => format!("completion #{}", completion.0),
+        }
+    }
+
+    /// For what a task sleeps that waits for nothing an event names.
+    fn sleep(&self, tid: u32) -> (PartyKind, String) {
+        let Some(wait) = self.model.task(tid).and_then(|task| task.wait.as_ref()) else {
+            return (PartyKind::Unknown, "something unknown".to_owned());
+        };
+        if let Some((place, function)) = self.known_place(&wait.stack) {
+            let label = match self.caller(&wait.stack, &function) {
+                Some(caller) => format!("{} ({function} in {caller})", place.what),
+                None => format!("{} ({function})", place.what),
+            };
+            return (place.kind, label);
+        }
+        let place = self.place(&wait.stack);
+        (
+            PartyKind::Unknown,
+            place.map_or_else(|| "something unknown".to_owned(), |at| format!("something in {at}")),
+        )
+    }
+
+    /// The innermost function of the stack that waits for something well known.
+    pub(crate) fn known_place(&self, stack: &Stack) -> Option<(&'static Place, String)> {
+        stack.iter().find_map(|frame| {
+            let name = crate::model::base_name(self.model.frame_name(frame));
+            Some((places::named(name)?, name.to_owned()))
+        })
+    }
+
+    /// The function that called this one.
+    fn caller(&self, stack: &Stack, function: &str) -> Option<String> {
+        let mut names = stack.iter().map(|frame| crate::model::base_name(self.model.frame_name(frame)));
+        names.by_ref().find(|name| *name == function)?;
+        names.find(|name| !name.is_empty()).map(str::to_owned)
     }
 
     /// The innermost function that is no part of going to sleep.
@@ -187,6 +240,8 @@ impl<'a> Namer<'a> {
             Context::Async { function, .. } => format!("asynchronous call {}", self.function(*function)),
             Context::Step { dev, step } => format!("the {} of {}", step_words(*step), self.device(*dev)),
             Context::Callback { dev, ops } => format!("the {ops} callback of {}", self.device(*dev)),
+            Context::Runtime { dev, resume: true } => format!("the runtime resume of {}", self.device(*dev)),
+            Context::Runtime { dev, .. } => format!("the runtime suspend of {}", self.device(*dev)),
             Context::AtaEh { port } => format!("error handling of {}", self.port(*port)),
             Context::AtaRescan { port } => format!("ata_scsi_dev_rescan({})", self.port(*port)),
             Context::ScsiRescan { sdev, .. } => format!("scsi_rescan_device({})", self.sdev(*sdev)),
@@ -264,8 +319,24 @@ pub(crate) fn step_words(step: Step) -> &'static str {
     }
 }
 
-/// Functions that only say that a task sleeps.
-fn is_sleeping(name: &str) -> bool {
+/// What a lock is.
+fn lock_words(kind: LockKind) -> &'static str {
+    match kind {
+        LockKind::Mutex => "mutex",
+        LockKind::RwsemRead | LockKind::RwsemWrite => "rwsem",
+        LockKind::RtMutex => "rt_mutex",
+        LockKind::PercpuRwsem => "percpu rwsem",
+        LockKind::Other => "lock",
+    }
+}
+
+/// Functions that only say that a task sleeps, or how it takes a lock.
+pub(crate) fn is_sleeping(name: &str) -> bool {
+    const LOCKS: &[&str] =
+        &["__mutex_lock", "mutex_lock", "__rt_mutex", "rt_mutex", "rwsem_down", "rwbase_", "down_"];
+    if LOCKS.iter().any(|lock| name.starts_with(lock)) {
+        return true;
+    }
     const SLEEPING: &[&str] = &[
         "schedule",
         "__schedule",
@@ -276,6 +347,10 @@ fn is_sleeping(name: &str) -> bool {
         "schedule_hrtimeout_range",
         "schedule_hrtimeout_range_clock",
         "wait_for_common",
+        "wait_for_completion",
+        "wait_for_completion_timeout",
+        "wait_for_completion_io",
+        "wait_for_completion_io_timeout",
         "__wait_for_common",
         "context_switch",
     ];

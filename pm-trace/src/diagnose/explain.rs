@@ -16,6 +16,7 @@ pub(crate) fn deadlock(chain: &[Link], lasted: Option<String>) -> String {
                 format!("The {waiter} opens only in the {object}.")
             }
             Relation::EndsOnlyWhen => format!("The {waiter} ends only with the {object}."),
+            Relation::QueuedBehind => format!("The {waiter} is queued behind the {object}."),
             Relation::QueuedBy => format!("{waiter} was queued by {object}."),
         });
     }

@@ -90,7 +90,11 @@ pub enum PartyKind {
     Completion,
     /// Asynchronous calls.
     AsyncCalls,
-    /// Error handling of an ATA port.
+    /// Runtime resume or suspend of a device.
+    RuntimePm,
+    /// A delay: `msleep()` and its like.
+    Delay,
+    /// Error handling of an ATA port or a SCSI host.
     ErrorHandling,
     /// A device at work: a command that was sent.
     Hardware,
@@ -125,6 +129,8 @@ pub enum Relation {
     QueuedBy,
     /// The second carries the first out.
     PerformedBy,
+    /// The first comes after the second on a workqueue that runs one work at a time.
+    QueuedBehind,
 }
 
 impl Relation {
@@ -136,6 +142,7 @@ impl Relation {
             Relation::EndsOnlyWhen => "ends only when",
             Relation::QueuedBy => "queued by",
             Relation::PerformedBy => "performed by",
+            Relation::QueuedBehind => "queued behind",
         }
     }
 }

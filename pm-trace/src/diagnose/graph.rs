@@ -4,7 +4,7 @@
 //! waits for all of them), so any cycle is a deadlock.
 
 use super::nodes;
-use crate::event::{LockKind, ObjId, Step};
+use crate::event::{ObjId, Step};
 use crate::model::{At, Context, Model, Wait, WaitOn};
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub enum Node {
     Completion(ObjId),
     /// Asynchronous calls of a domain, or all.
     Async(Option<ObjId>),
+    /// The runtime resume or suspend of a device.
+    Runtime(ObjId),
     /// Error handling of a port.
     AtaEh(ObjId),
     /// A command that was sent to this SCSI device.
@@ -108,10 +110,10 @@ fn edges(model: &Model, node: Node) -> Vec<(Node, Edge)> {
         Node::Lock(lock) => lock_edges(model, lock),
         Node::Step(dev, step) => step_edges(model, dev, step),
         Node::Queue(queue) => queue_edges(model, queue),
-        Node::Work(work) => {
-            let running = model.work(work).and_then(|work| work.running.map(|tid| (tid, work.started)));
-            running
-                .map(|(tid, at)| (Node::Task(tid), Edge::new(Relation::PerformedBy, at)))
+        Node::Work(work) => work_edges(model, work),
+        Node::Runtime(dev) => {
+            let run = model.runtime(dev);
+            run.map(|run| (Node::Task(run.task.tid), Edge::new(Relation::PerformedBy, Some(run.at))))
                 .into_iter()
                 .collect()
         }
@@ -153,6 +155,7 @@ fn task_edges(model: &Model, tid: u32) -> Vec<(Node, Edge)> {
         WaitOn::Queue { queue, .. } => Node::Queue(*queue),
         WaitOn::Flush { work, .. } => Node::Work(*work),
         WaitOn::Async { domain, .. } => Node::Async(*domain),
+        WaitOn::Runtime { dev } => Node::Runtime(*dev),
         WaitOn::AtaEh { port } => Node::AtaEh(*port),
         WaitOn::Unknown => Node::Sleep(tid),
     };
@@ -173,7 +176,7 @@ fn lock_edges(model: &Model, lock: ObjId) -> Vec<(Node, Edge)> {
     let doubt = if entry.owner.is_none() {
         Some("the owner was not read from the lock but follows from where the task is".to_owned())
     } else {
-        owner_doubt(model, entry.waiters.as_slice(), owned)
+        owner_doubt(model, owned)
     };
     let mut edge = edge.doubted(doubt);
     edge.evidence.extend(model.task(owned.task.tid).and_then(|task| task.wait.as_ref()).map(|wait| wait.at));
@@ -182,13 +185,11 @@ fn lock_edges(model: &Model, lock: ObjId) -> Vec<(Node, Edge)> {
 
 /// An owner that has slept in the same wait since before it was read as the owner cannot have let go of
 /// the lock since.
-fn owner_doubt(model: &Model, waiters: &[u32], owned: crate::model::Owned) -> Option<String> {
-    let shared = waiters
-        .iter()
-        .filter_map(|&tid| model.task(tid)?.wait.as_ref())
-        .any(|wait| matches!(wait.on, WaitOn::Lock { kind: LockKind::RwsemRead | LockKind::RwsemWrite, .. }));
-    if shared {
-        return Some("an rwsem names only one of its readers".to_owned());
+fn owner_doubt(model: &Model, owned: crate::model::Owned) -> Option<String> {
+    if owned.shared {
+        return Some(
+            "readers hold the rwsem, which names only the last of them; it may have let go".to_owned(),
+        );
     }
     let owner = model.task(owned.task.tid);
     let asleep = owner.and_then(|task| task.wait.as_ref());
@@ -239,6 +240,23 @@ fn queue_edges(model: &Model, queue: ObjId) -> Vec<(Node, Edge)> {
     vec![(Node::Step(dev, step), edge)]
 }
 
+/// The worker that runs it; or, on a workqueue that runs one work at a time, the work before it.
+fn work_edges(model: &Model, work: ObjId) -> Vec<(Node, Edge)> {
+    let Some(entry) = model.work(work) else { return Vec::new() };
+    if let Some(tid) = entry.running {
+        return vec![(Node::Task(tid), Edge::new(Relation::PerformedBy, entry.started))];
+    }
+    let Some(queued) = &entry.queued else { return Vec::new() };
+    let Some(on) = queued.workqueue.as_ref().filter(|on| on.is_ordered()) else { return Vec::new() };
+    let before = model.works().find(|(_, other)| {
+        other.running.is_some() && other.runs_on.as_ref().is_some_and(|runs| runs.queue == on.queue)
+    });
+    before
+        .map(|(before, _)| (Node::Work(before), Edge::new(Relation::QueuedBehind, Some(queued.at))))
+        .into_iter()
+        .collect()
+}
+
 fn async_edges(model: &Model, domain: Option<ObjId>) -> Vec<(Node, Edge)> {
     let since = model.waiting().filter_map(|tid| {
         let wait = model.task(tid)?.wait.as_ref()?;
@@ -250,19 +268,19 @@ fn async_edges(model: &Model, domain: Option<ObjId>) -> Vec<(Node, Edge)> {
     let (all, began) = since.fold((false, At::default()), |(all, latest), (waits_for_all, at)| {
         (all || waits_for_all, latest.max(at))
     });
-    let calls =
-        model.async_running().filter_map(|(work, tid)| {
-            let entered =
-                model.task(tid)?.contexts.iter().rev().find(
-                    |entered| matches!(entered.context, Context::Async { work: of, .. } if of == work),
-                )?;
-            (all || entered.at <= began)
-                .then(|| (Node::Task(tid), Edge::new(Relation::PerformedBy, Some(entered.at))))
-        });
-    calls
-        .map(|(node, edge)| {
-            let doubt = domain.map(|_| "the call may belong to another async domain".to_owned());
-            (node, edge.doubted(doubt))
-        })
-        .collect()
+    let calls = model.async_running().filter_map(|(work, tid)| {
+        let contexts = &model.task(tid)?.contexts;
+        let (entered, of) = contexts.iter().rev().find_map(|entered| match entered.context {
+            Context::Async { work: running, domain, .. } if running == work => Some((entered, domain)),
+            _ => None,
+        })?;
+        if !(all || entered.at <= began) || (domain.is_some() && of.is_some() && of != domain) {
+            return None;
+        }
+        let unsure = domain.is_some() && of.is_none();
+        let doubt = unsure.then(|| "the call may belong to another async domain".to_owned());
+        let edge = Edge::new(Relation::PerformedBy, Some(entered.at)).doubted(doubt);
+        Some((Node::Task(tid), edge))
+    });
+    calls.collect()
 }

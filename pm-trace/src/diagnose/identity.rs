@@ -27,5 +27,6 @@ fn number(node: Node) -> [u32; 3] {
         Node::AtaEh(port) => [8, port.0, 0],
         Node::Command(sdev) => [9, sdev.0, 0],
         Node::Sleep(tid) => [10, tid, 0],
+        Node::Runtime(dev) => [11, dev.0, 0],
     }
 }

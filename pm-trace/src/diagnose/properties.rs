@@ -28,7 +28,7 @@ fn raw() -> impl Strategy<Value = Raw> {
         4 => prop::sample::select(vec!["dpm_resume", "dpm_suspend", "dpm_complete", "machine_suspend", "mutex_lock"]),
         1 => Just("\x1b[31m\u{202e}evil\n"),
     ];
-    (0..36u8, time, 0..6u32, 0..8u32, 0..8u32, any::<u32>(), any::<bool>(), text).prop_map(
+    (0..38u8, time, 0..6u32, 0..8u32, 0..8u32, any::<u32>(), any::<bool>(), text).prop_map(
         |(kind, time, tid, a, b, c, flag, text)| Raw {
             kind,
             time,
@@ -95,6 +95,7 @@ fn pm_or_wait(raw: &Raw) -> Body {
             lock_kind: if flag { LockKind::Mutex } else { LockKind::RwsemRead },
             owner: Some(task(raw.b, &raw.text)),
             stack: stack(raw),
+            shared: flag,
         },
         16 => Body::LockWaitEnd { lock: a, acquired: flag },
         _ => Body::CompletionWait { completion: a, timeout: flag.then_some(5), io: flag, stack: stack(raw) },
@@ -120,11 +121,13 @@ fn work_or_storage(raw: &Raw) -> Body {
         },
         21 => Body::FlushWork { work: a, function, stack: stack(raw) },
         22 => Body::AsyncWait { domain: some, all: flag, stack: stack(raw) },
-        23 => Body::WorkQueued { work: a, function, workqueue: raw.text.clone(), wq_flags: 0 },
+        23 => {
+            Body::WorkQueued { work: a, function, workqueue: raw.text.clone(), wq_flags: raw.c, queue: some }
+        }
         24 => Body::WorkDelayed { work: a, function, delay: u64::from(raw.c % 3) },
         25 => Body::WorkStart { work: a, function },
         26 => Body::WorkEnd { work: a, function },
-        27 => Body::AsyncRun { work: a, function, data: some },
+        27 => Body::AsyncRun { work: a, function, data: some, domain: some },
         28 | 29 => Body::Ata(AtaPort {
             what: ata_op(raw.c),
             port: a,
@@ -163,7 +166,17 @@ fn work_or_storage(raw: &Raw) -> Body {
             lock: some,
             owner: Some(task(raw.b, "x")),
             stack: stack(raw),
+            shared: flag,
         },
+        36 => Body::RuntimePm {
+            dev: a,
+            resume: flag,
+            status: raw.c % 4,
+            flags: raw.c,
+            power,
+            stack: stack(raw),
+        },
+        37 => Body::RuntimePmEnd { dev: a, result: 0 },
         _ => Body::SnapshotEnd { began: raw.time, tasks: raw.c % 3 },
     }
 }
@@ -301,12 +314,19 @@ fn tables_are_bounded() {
     for n in 0..200_000u32 {
         let body = match n % 4 {
             0 => Body::StepStart { dev: ObjId(n), step: Step::Resume, is_async: true, power: Power(0) },
-            1 => Body::WorkQueued { work: ObjId(n), function: None, workqueue: "x".repeat(500), wq_flags: 0 },
+            1 => Body::WorkQueued {
+                work: ObjId(n),
+                function: None,
+                workqueue: "x".repeat(500),
+                wq_flags: 0,
+                queue: None,
+            },
             2 => Body::LockWait {
                 lock: ObjId(n),
                 lock_kind: LockKind::Mutex,
                 owner: None,
                 stack: stack.clone(),
+                shared: false,
             },
             _ => Body::Symbol { id: SymId(n), name: "y".repeat(500), module: String::new() },
         };
@@ -341,7 +361,7 @@ fn works_forget_who_queued_their_queuers() {
         s.by(10 + round % 2, "kworker");
         s.push(Body::WorkStart { work: this, function: None });
         let workqueue = String::new();
-        s.push(Body::WorkQueued { work: next, function: None, workqueue, wq_flags: 0 });
+        s.push(Body::WorkQueued { work: next, function: None, workqueue, wq_flags: 0, queue: None });
         s.push(Body::WorkEnd { work: this, function: None });
     }
     drop(s.model());

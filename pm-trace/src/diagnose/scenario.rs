@@ -100,7 +100,13 @@ impl Scenario {
     }
 
     pub(crate) fn lock_wait(&mut self, lock: u32, owner: Option<TaskRef>, stack: Stack) -> &mut Self {
-        self.push(Body::LockWait { lock: ObjId(lock), lock_kind: LockKind::Mutex, owner, stack })
+        self.push(Body::LockWait {
+            lock: ObjId(lock),
+            lock_kind: LockKind::Mutex,
+            owner,
+            stack,
+            shared: false,
+        })
     }
 
     pub(crate) fn lock_end(&mut self, lock: u32, acquired: bool) -> &mut Self {
@@ -118,7 +124,14 @@ impl Scenario {
     }
 
     pub(crate) fn snapshot(&mut self, lock: Option<u32>, owner: Option<TaskRef>, stack: Stack) -> &mut Self {
-        self.push(Body::TaskSnapshot { state: 2, since: None, lock: lock.map(ObjId), owner, stack })
+        self.push(Body::TaskSnapshot {
+            state: 2,
+            since: None,
+            lock: lock.map(ObjId),
+            owner,
+            stack,
+            shared: false,
+        })
     }
 
     pub(crate) fn ata(&mut self, what: AtaOp) -> &mut Self {
@@ -210,7 +223,12 @@ fn port_resumes(s: &mut Scenario, pm_async: bool) {
             s.by(tid, &format!("kworker/u8:{}", tid % 10));
             s.push(Body::WorkStart { work: ObjId(1000 + dev), function });
             let resume = Some(s.symbol("async_resume"));
-            s.push(Body::AsyncRun { work: ObjId(1000 + dev), function: resume, data: Some(ObjId(dev)) });
+            s.push(Body::AsyncRun {
+                work: ObjId(1000 + dev),
+                function: resume,
+                data: Some(ObjId(dev)),
+                domain: None,
+            });
         }
         s.start(dev, Step::Resume, pm_async);
     };
@@ -245,7 +263,7 @@ pub(crate) fn rescan_begins(s: &mut Scenario) {
     s.at(310).by(98, "scsi_eh_1").ata(AtaOp::Revalidate);
     s.at(320).push(Body::WorkDelayed { work: RESCAN_WORK, function, delay: 0 });
     let workqueue = "events".to_owned();
-    s.push(Body::WorkQueued { work: RESCAN_WORK, function, workqueue, wq_flags: 0 });
+    s.push(Body::WorkQueued { work: RESCAN_WORK, function, workqueue, wq_flags: 0, queue: None });
     // Setting the transfer mode revalidates once more.
     s.ata(AtaOp::Revalidate);
     s.at(321).by(46, "kworker/1:1").push(Body::WorkStart { work: RESCAN_WORK, function });

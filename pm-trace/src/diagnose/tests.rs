@@ -195,7 +195,7 @@ fn guarded_rescan_is_told_as_handled() {
             // The timer queues it in the name of whom it interrupts.
             let workqueue = "events".to_owned();
             s.by(7, "bystander");
-            s.push(Body::WorkQueued { work: RESCAN_WORK, function, workqueue, wq_flags: 0 });
+            s.push(Body::WorkQueued { work: RESCAN_WORK, function, workqueue, wq_flags: 0, queue: None });
             s.by(46, "kworker/1:1").push(Body::WorkStart { work: RESCAN_WORK, function }).ata(AtaOp::Rescan);
         }
         s.scsi(ScsiOp::ResumeDevice, 1, ASYNC);

@@ -165,6 +165,7 @@ pub fn resolve(system: &dyn System) -> Result<Layout, KernelError> {
     }
     resolver.module(RESCAN_MODULE);
     let modules = resolver.modules.into_values().flat_map(|module| module.sources).collect();
+    forgive_the_other_flavour(&facts, &mut missing);
     let mut layout = Layout { facts, missing, rescan_takes_sdev: None, image: resolver.image, modules };
     layout.rescan_takes_sdev = match layout.argument_struct(RESCAN, 0).as_deref() {
         Some("scsi_device") => Some(true),
@@ -297,3 +298,14 @@ fn agreed(btf: &Btf, ids: &[u32], place: &Place) -> Result<u32, MissingReason> {
 
 #[cfg(test)]
 mod tests;
+
+/// Mutexes and rwsems of an RT kernel (`CONFIG_PREEMPT_RT`) are rt_mutexes, and have no owner of their own
+/// (include/linux/mutex.h, rwsem.h): what only the other flavour has is not missing.
+fn forgive_the_other_flavour(facts: &KernelFacts, missing: &mut Vec<MissingMember>) {
+    let is_rt = facts.members[Member::RwbaseMutex as usize] != MISSING;
+    missing.retain(|missing| match missing.member {
+        Member::RwbaseMutex => false,
+        Member::MutexOwner | Member::RwsemOwner => !is_rt,
+        _ => true,
+    });
+}

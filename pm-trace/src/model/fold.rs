@@ -5,6 +5,7 @@
 //! blocked tasks does not find them.
 
 mod pm;
+mod runtime;
 mod snapshot;
 mod storage;
 mod sync;
@@ -38,6 +39,7 @@ pub(super) fn apply(model: &mut Model, event: &Event, at: At) {
         | Body::CallbackStart { .. }
         | Body::CallbackEnd { .. }
         | Body::DeviceWait { .. } => pm::apply(model, task, &event.body, at),
+        Body::RuntimePm { .. } | Body::RuntimePmEnd { .. } => runtime::apply(model, task, &event.body, at),
         Body::LockWait { .. }
         | Body::LockWaitEnd { .. }
         | Body::CompletionWait { .. }

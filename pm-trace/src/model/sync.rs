@@ -21,6 +21,8 @@ pub struct Owned {
     pub at: At,
     /// How it is known.
     pub from: OwnerFrom,
+    /// Readers hold the lock; this is the one of them that took it last, and may have let go.
+    pub shared: bool,
 }
 
 /// How the owner of a lock is known.

@@ -57,6 +57,15 @@ pub enum Context {
         function: Option<SymId>,
         /// Its argument, a device for the PM core's calls.
         data: Option<ObjId>,
+        /// The async domain it belongs to, if it was read.
+        domain: Option<ObjId>,
+    },
+    /// Runtime PM of a device: its runtime resume or suspend.
+    Runtime {
+        /// The device.
+        dev: ObjId,
+        /// Resume, not suspend.
+        resume: bool,
     },
     /// The PM core's step of a device.
     Step {
@@ -159,6 +168,11 @@ pub enum WaitOn {
         domain: Option<ObjId>,
         /// For every call, not only for those that are older than the wait.
         all: bool,
+    },
+    /// For another task that resumes or suspends a device by runtime PM.
+    Runtime {
+        /// The device.
+        dev: ObjId,
     },
     /// For error handling of a port to end (`ata_port_wait_eh`).
     AtaEh {

@@ -2,7 +2,7 @@
 
 use super::At;
 use super::task::Context;
-use crate::event::{SymId, TaskRef};
+use crate::event::{ObjId, SymId, TaskRef};
 
 /// A work that is queued or runs.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,35 @@ pub struct Work {
     pub running: Option<u32>,
     /// Start of that run.
     pub started: Option<At>,
+    /// The workqueue of that run.
+    pub runs_on: Option<WorkQueue>,
+}
+
+/// A workqueue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkQueue {
+    /// Which.
+    pub queue: ObjId,
+    /// Its name, empty if unknown.
+    pub name: String,
+    /// `WQ_*` flags.
+    pub flags: u32,
+}
+
+/// `WQ_FREEZABLE`, `__WQ_ORDERED` (include/linux/workqueue.h).
+const FREEZABLE: u32 = 1 << 2;
+const ORDERED: u32 = 1 << 17;
+
+impl WorkQueue {
+    /// It stands still while user space is frozen (`WQ_FREEZABLE`).
+    pub fn is_freezable(&self) -> bool {
+        self.flags & FREEZABLE != 0
+    }
+
+    /// It runs one work at a time, in the order in which they were queued (`__WQ_ORDERED`).
+    pub fn is_ordered(&self) -> bool {
+        self.flags & ORDERED != 0
+    }
 }
 
 /// Somebody queued a work.
@@ -36,8 +65,8 @@ pub struct QueuedBy {
     pub context: Option<Context>,
     /// If that is error handling of an ATA port: when it had revalidated a device.
     pub revalidated: Option<At>,
-    /// Name of the workqueue, empty if unknown.
-    pub workqueue: String,
+    /// The workqueue; `None` as long as a timer holds the work back, or if it is unknown.
+    pub workqueue: Option<WorkQueue>,
     /// Jiffies of delay, if it was asked for with one.
     pub delay: Option<u64>,
 }

@@ -7,6 +7,31 @@ use pm_trace_common::member::Member;
 use pm_trace_common::pm::{self, Step};
 
 impl Decoder {
+    pub(super) fn runtime(
+        &mut self,
+        bytes: &[u8],
+        at: &Event,
+        out: &mut Vec<Event>,
+    ) -> Result<Body, DecodeError> {
+        let kind = Kind::RuntimePm;
+        let p: pm::RuntimePm = payload(bytes)?;
+        let resume = match p.op {
+            pm::runtime_op::RESUME => true,
+            pm::runtime_op::SUSPEND => false,
+            op => {
+                return Err(DecodeError::BadValue { kind: kind.name(), field: "op", value: op.into() });
+            }
+        };
+        Ok(Body::RuntimePm {
+            dev: self.needed(kind, p.dev)?,
+            resume,
+            status: p.status,
+            flags: p.flags,
+            power: Power(p.power),
+            stack: self.stack(&p.stack, at, out),
+        })
+    }
+
     pub(super) fn pm(
         &mut self,
         kind: Kind,
@@ -75,6 +100,10 @@ impl Decoder {
             Kind::CallbackEnd => {
                 let p: pm::CallbackEnd = payload(bytes)?;
                 Body::CallbackEnd { dev: self.needed(kind, p.dev)?, error: p.error }
+            }
+            Kind::RuntimePmEnd => {
+                let p: pm::RuntimePmEnd = payload(bytes)?;
+                Body::RuntimePmEnd { dev: self.needed(kind, p.dev)?, result: p.result }
             }
             _ => self.device_wait(kind, payload(bytes)?, at, out)?,
         })

@@ -127,18 +127,18 @@ fn names_end_at_their_terminator() {
 
 /// The task that an rwsem held by readers names may have let go long ago.
 #[test]
-fn a_reader_is_no_owner() {
+fn a_reader_is_told_from_an_owner() {
     let mut decoder = decoder();
     let mut out = Vec::new();
     let stack = pm_trace_common::Stack { len: 0, frames: [0; pm_trace_common::STACK_DEPTH] };
-    for (bits, owned) in [(1, false), (0, true)] {
+    for (bits, by_readers) in [(1, true), (0, false)] {
         let owner = Owner { tid: 46, bits, comm: [0; 16] };
         let wait = lock::LockWait { lock: 8, flags: lock::flags::WRITE, reserved: 0, owner, stack };
         decoder.decode(&bytes(Kind::LockWait, wait), &mut out).unwrap();
-        let Some(Body::LockWait { owner, lock_kind, .. }) = out.pop().map(|event| event.body) else {
+        let Some(Body::LockWait { shared, lock_kind, .. }) = out.pop().map(|event| event.body) else {
             panic!()
         };
-        assert_eq!((owner.is_some(), lock_kind), (owned, LockKind::RwsemWrite));
+        assert_eq!((shared, lock_kind), (by_readers, LockKind::RwsemWrite));
     }
 }
 

@@ -21,6 +21,7 @@ impl Decoder {
                     function: self.symbol(p.function, at, out),
                     workqueue: text(&p.wq_name),
                     wq_flags: p.wq_flags,
+                    queue: self.object(p.workqueue),
                 }
             }
             Kind::WorkDelayed => {
@@ -37,6 +38,7 @@ impl Decoder {
                     work: self.needed(kind, p.work)?,
                     function: self.symbol(p.function, at, out),
                     data: self.object(p.data),
+                    domain: self.object(p.domain),
                 }
             }
             _ => {

@@ -53,7 +53,8 @@ fn offsets_are_those_that_pahole_tells() {
             assert_eq!(layout.offset(member), Some(offset.parse().unwrap()), "{kernel}: {name}");
             compared += 1;
         }
-        assert_eq!(compared, Member::COUNT, "{kernel}: a member is not in offsets.tsv");
+        // Neither kernel is an RT kernel, which alone has rwbase_rt.
+        assert_eq!(compared, Member::COUNT - 1, "{kernel}: a member is not in offsets.tsv");
     }
 }
 

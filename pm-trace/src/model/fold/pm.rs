@@ -80,6 +80,7 @@ pub(super) fn begin_transition(model: &mut Model, at: At) {
     model.completions.clear();
     model.works.clear();
     model.async_running.clear();
+    model.runtime.clear();
     model.snapshot = None;
     for port in model.ports.values_mut() {
         port.enter(number);

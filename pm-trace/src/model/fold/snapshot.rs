@@ -6,8 +6,9 @@ use crate::model::{At, Model, OwnerFrom, Snapshot, Task, Wait, WaitOn};
 
 pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     match body {
-        Body::TaskSnapshot { since, lock, owner, stack, .. } if who.tid != 0 => {
-            shown(model, who, &Seen { since: *since, lock: *lock, owner: *owner, stack }, at);
+        Body::TaskSnapshot { since, lock, owner, stack, shared, .. } if who.tid != 0 => {
+            let seen = Seen { since: *since, lock: *lock, owner: *owner, shared: *shared, stack };
+            shown(model, who, &seen, at);
         }
         Body::SnapshotEnd { began, tasks } => {
             let since = |task: &Task| task.shown.is_some_and(|shown| shown.time >= *began);
@@ -27,6 +28,7 @@ struct Seen<'a> {
     since: Option<Nanos>,
     lock: Option<ObjId>,
     owner: Option<TaskRef>,
+    shared: bool,
     stack: &'a Stack,
 }
 
@@ -42,7 +44,10 @@ fn shown(model: &mut Model, who: TaskRef, seen: &Seen<'_>, at: At) {
         (None, Some(_)) => same_place(&wait.stack, seen.stack) == Some(true),
         _ => same_place(&wait.stack, seen.stack).unwrap_or(true),
     });
-    let lock = seen.lock.filter(|_| sleeps_for_lock(model, seen.stack));
+    // The kernel leaves its own sleeping functions out of another task's stack (in_sched_functions()), so the
+    // stack need not show the lock.
+    let known = same && waits_for.is_some();
+    let lock = seen.lock.filter(|_| known || sleeps_for_lock(model, seen.stack));
     if same {
         if let Some(wait) = model.tasks.get_mut(&who.tid).and_then(|task| task.wait.as_mut()) {
             wait.confirmed = Some(at);
@@ -59,8 +64,13 @@ fn shown(model: &mut Model, who: TaskRef, seen: &Seen<'_>, at: At) {
     if let Some(task) = model.tasks.get_mut(&who.tid) {
         task.shown = Some(at);
     }
+    let wait = model.task(who.tid).and_then(|task| task.wait.as_ref());
+    let kind = match wait.map(|wait| &wait.on) {
+        Some(WaitOn::Lock { kind, .. }) => *kind,
+        _ => LockKind::Other,
+    };
     if let Some(lock) = lock.and_then(|lock| model.locks.get_mut(&lock)) {
-        set_owner(lock, seen.owner, at, OwnerFrom::Snapshot);
+        set_owner(lock, (who, kind), seen.owner, seen.shared, at, OwnerFrom::Snapshot);
     }
 }
 

@@ -6,14 +6,14 @@ use crate::model::{At, CommandAsked, Lock, Model, Owned, OwnerFrom, Wait, WaitOn
 
 pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     let (on, stack) = match body {
-        Body::LockWait { lock, lock_kind, owner, stack } => {
+        Body::LockWait { lock, lock_kind, stack, .. } => {
             let wait = Wait {
                 on: WaitOn::Lock { lock: *lock, kind: *lock_kind },
                 at,
                 stack: stack.clone(),
                 confirmed: None,
             };
-            return lock_wait(model, who, *lock, *owner, wait);
+            return lock_wait(model, who, body, wait);
         }
         Body::LockWaitEnd { lock, acquired } => return lock_wait_end(model, who, *lock, *acquired, at),
         Body::CompletionWait { .. } => return completion_wait(model, who, body, at),
@@ -38,15 +38,29 @@ fn knows_works(model: &Model) -> bool {
 }
 
 /// Notes the owner of a lock.
-pub(super) fn set_owner(lock: &mut Lock, owner: Option<TaskRef>, at: At, from: OwnerFrom) {
-    lock.owner = owner.filter(|owner| owner.tid != 0).map(|task| Owned { task, at, from });
+///
+/// An RT kernel's rwsem for which a writer waits while readers are still inside names that writer
+/// (kernel/locking/rwbase_rt.c): it does not wait for itself.
+pub(super) fn set_owner(
+    lock: &mut Lock,
+    waiter: (TaskRef, LockKind),
+    owner: Option<TaskRef>,
+    shared: bool,
+    at: At,
+    from: OwnerFrom,
+) {
+    let (waiter, kind) = waiter;
+    let names_waiter = matches!(kind, LockKind::RwsemRead | LockKind::RwsemWrite);
+    let owner = owner.filter(|owner| owner.tid != 0 && !(names_waiter && owner.tid == waiter.tid));
+    lock.owner = owner.map(|task| Owned { task, at, from, shared });
 }
 
-fn lock_wait(model: &mut Model, who: TaskRef, lock: ObjId, owner: Option<TaskRef>, wait: Wait) {
+fn lock_wait(model: &mut Model, who: TaskRef, body: &Body, wait: Wait) {
+    let Body::LockWait { lock, lock_kind, owner, shared, .. } = body else { return };
     let at = wait.at;
     begin_wait(model, who, wait);
-    if let Some(lock) = model.locks.get_mut(&lock) {
-        set_owner(lock, owner, at, OwnerFrom::Read);
+    if let Some(lock) = model.locks.get_mut(lock) {
+        set_owner(lock, (who, *lock_kind), *owner, *shared, at, OwnerFrom::Read);
     }
 }
 
@@ -58,7 +72,7 @@ fn lock_wait_end(model: &mut Model, who: TaskRef, lock: ObjId, acquired: bool, a
     );
     end_wait(model, who.tid);
     if let Some(lock) = model.locks.get_mut(&lock).filter(|_| acquired && who.tid != 0) {
-        let owner = Owned { task: who, at, from: OwnerFrom::Acquired };
+        let owner = Owned { task: who, at, from: OwnerFrom::Acquired, shared: false };
         lock.owner = exclusive.then_some(owner);
     }
 }

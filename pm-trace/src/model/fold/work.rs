@@ -4,31 +4,39 @@ use super::{short, task};
 use crate::event::{Body, ObjId, SymId, TaskRef};
 use crate::model::bounded::insert_capped;
 use crate::model::transition::DEFERRED;
-use crate::model::{At, Context, DeferredRescan, Model, QueuedBy, Work};
+use crate::model::{At, Context, DeferredRescan, Model, QueuedBy, Work, WorkQueue};
 
 pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     match body {
-        Body::WorkQueued { work, function, workqueue, .. } => {
-            let by = queued_by(model, who, at, short(workqueue), None);
+        Body::WorkQueued { work, function, workqueue, wq_flags, queue } => {
+            let on = queue.map(|queue| WorkQueue { queue, name: short(workqueue), flags: *wq_flags });
+            let by = queued_by(model, who, at, on, None);
             queued(model, *work, *function, by);
         }
         Body::WorkDelayed { work, function, delay } => {
-            let by = queued_by(model, who, at, String::new(), Some(*delay));
+            let by = queued_by(model, who, at, None, Some(*delay));
             queued(model, *work, *function, by);
         }
         Body::WorkStart { work, function } => start(model, who, *work, *function, at),
         Body::WorkEnd { work, .. } => end(model, who, *work, at),
-        Body::AsyncRun { work, function, data } => {
+        Body::AsyncRun { work, function, data, domain } => {
             if let Some(task) = task(model, who) {
-                task.enter(Context::Async { work: *work, function: *function, data: *data }, at);
-                insert_capped(&mut model.async_running, *work, who.tid);
+                let (work, function, data, domain) = (*work, *function, *data, *domain);
+                task.enter(Context::Async { work, function, data, domain }, at);
+                insert_capped(&mut model.async_running, work, who.tid);
             }
         }
         _ => {}
     }
 }
 
-fn queued_by(model: &Model, who: TaskRef, at: At, workqueue: String, delay: Option<u64>) -> QueuedBy {
+fn queued_by(
+    model: &Model,
+    who: TaskRef,
+    at: At,
+    workqueue: Option<WorkQueue>,
+    delay: Option<u64>,
+) -> QueuedBy {
     let context = model.task(who.tid).and_then(|task| task.innermost());
     let context = context.map(|entered| entered.context.without_origin());
     let revalidated = match context {
@@ -45,7 +53,7 @@ fn queued(model: &mut Model, work: ObjId, function: Option<SymId>, by: QueuedBy)
     if let Some(pending) = &mut entry.queued {
         // The timer of a delayed work queues it in the name of whom it interrupts; who asked for the delay
         // counts. Asking for what is pending changes nothing.
-        if pending.workqueue.is_empty() {
+        if pending.workqueue.is_none() {
             pending.workqueue = by.workqueue;
         }
         return;
@@ -69,7 +77,7 @@ fn start(model: &mut Model, who: TaskRef, work: ObjId, function: Option<SymId>, 
     forget_runs(model, who.tid);
     let Some(entry) = model.works.entry(work, Work::default) else { return };
     entry.function = function.or(entry.function);
-    entry.queued = None;
+    entry.runs_on = entry.queued.take().and_then(|queued| queued.workqueue);
     entry.running = Some(who.tid);
     entry.started = Some(at);
     entry.deferred_in_run = false;
@@ -100,6 +108,7 @@ fn drop_run(model: &mut Model, tid: u32, work: ObjId) {
     if entry.running == Some(tid) {
         entry.running = None;
         entry.started = None;
+        entry.runs_on = None;
     }
     if entry.queued.is_none() && entry.running.is_none() {
         model.works.remove(&work);

@@ -100,8 +100,26 @@ fn wait_bodies() -> impl Strategy<Value = Body> {
     ];
     let queue = ((id(), of(id()), of(id())), any::<(bool, bool, bool, i32, i32)>(), (power(), stack()));
     prop_oneof![
-        (id(), select(locks), of(task()), stack())
-            .prop_map(|(lock, lock_kind, owner, stack)| Body::LockWait { lock, lock_kind, owner, stack }),
+        (id(), select(locks), of(task()), stack(), any::<bool>()).prop_map(
+            |(lock, lock_kind, owner, stack, shared)| Body::LockWait {
+                lock,
+                lock_kind,
+                owner,
+                stack,
+                shared
+            }
+        ),
+        (id(), any::<(bool, u32, u32)>(), power(), stack()).prop_map(
+            |(dev, (resume, status, flags), power, stack)| Body::RuntimePm {
+                dev,
+                resume,
+                status,
+                flags,
+                power,
+                stack
+            }
+        ),
+        (id(), any::<i32>()).prop_map(|(dev, result)| Body::RuntimePmEnd { dev, result }),
         (id(), any::<bool>()).prop_map(|(lock, acquired)| Body::LockWaitEnd { lock, acquired }),
         (id(), any::<Option<u64>>(), any::<bool>(), stack()).prop_map(|(completion, timeout, io, stack)| {
             Body::CompletionWait { completion, timeout, io, stack }
@@ -125,9 +143,15 @@ fn wait_bodies() -> impl Strategy<Value = Body> {
 
 fn work_bodies() -> impl Strategy<Value = Body> {
     prop_oneof![
-        (id(), of(symbol()), text(), any::<u32>()).prop_map(|(work, function, workqueue, wq_flags)| {
-            Body::WorkQueued { work, function, workqueue, wq_flags }
-        }),
+        (id(), of(symbol()), text(), any::<u32>(), of(id())).prop_map(
+            |(work, function, workqueue, wq_flags, queue)| Body::WorkQueued {
+                work,
+                function,
+                workqueue,
+                wq_flags,
+                queue
+            }
+        ),
         (id(), of(symbol()), any::<u64>()).prop_map(|(work, function, delay)| Body::WorkDelayed {
             work,
             function,
@@ -135,10 +159,11 @@ fn work_bodies() -> impl Strategy<Value = Body> {
         }),
         (id(), of(symbol())).prop_map(|(work, function)| Body::WorkStart { work, function }),
         (id(), of(symbol())).prop_map(|(work, function)| Body::WorkEnd { work, function }),
-        (id(), of(symbol()), of(id())).prop_map(|(work, function, data)| Body::AsyncRun {
+        (id(), of(symbol()), of(id()), of(id())).prop_map(|(work, function, data, domain)| Body::AsyncRun {
             work,
             function,
-            data
+            data,
+            domain
         }),
     ]
 }
@@ -197,8 +222,15 @@ fn driver_bodies() -> impl Strategy<Value = Body> {
 fn task_bodies() -> impl Strategy<Value = Body> {
     prop_oneof![
         any::<(u64, u64)>().prop_map(|(since, duration)| Body::Blocked { since, duration }),
-        (any::<u32>(), any::<Option<u64>>(), of(id()), of(task()), stack()).prop_map(
-            |(state, since, lock, owner, stack)| Body::TaskSnapshot { state, since, lock, owner, stack }
+        (any::<(u32, Option<u64>, bool)>(), of(id()), of(task()), stack()).prop_map(
+            |((state, since, shared), lock, owner, stack)| Body::TaskSnapshot {
+                state,
+                since,
+                lock,
+                owner,
+                stack,
+                shared
+            }
         ),
         any::<(u64, u32)>().prop_map(|(began, tasks)| Body::SnapshotEnd { began, tasks }),
     ]
