@@ -223,6 +223,12 @@ pub struct ReportArgs {
     /// For people or for programs ('pm-trace schema' describes the JSON)
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// Show the events and stacks behind each link of finding N, counted from 1
+    #[arg(long, value_name = "N", conflicts_with = "format")]
+    pub explain: Option<usize>,
+    /// Recognise the known issues of this folder too (files *.toml)
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
 }
 
 /// Arguments of `replay`.

@@ -4,13 +4,17 @@
 //! chain behind which the transition waits as a stall, and adds what the model noted on the way. It looks
 //! only at what waits now, so it is cheap however long the trace is.
 
+mod actors;
+mod analysis;
 mod behind;
 mod cycle;
 mod describe;
 mod explain;
+mod failures;
 mod finding;
 mod graph;
 mod guarded;
+mod hazards;
 mod identity;
 mod known;
 mod loss;
@@ -18,7 +22,10 @@ mod narrate;
 mod nodes;
 mod notes;
 mod ordering;
+mod pattern;
 mod places;
+mod remedy;
+mod rules;
 mod stall;
 mod state;
 mod summary;
@@ -29,8 +36,11 @@ mod properties;
 #[cfg(test)]
 pub(crate) mod scenario;
 #[cfg(test)]
+pub(crate) mod script;
+#[cfg(test)]
 mod tests;
 
+pub use analysis::Analysis;
 pub(crate) use describe::step_words;
 pub use describe::{relative, seconds};
 pub(crate) use explain::{advice, deadlock as deadlock_sentences};
@@ -42,6 +52,7 @@ pub use graph::{Edge, Graph, Node};
 pub(crate) use known::{Shape, issue as known_issue};
 pub use narrate::{narrate, stack_of};
 pub use state::{DeviceState, Standing, device_name, standing, states};
+pub use rules::{Condition, Fix, LinkCondition, Rule, RuleError, Rules, Versions};
 pub use summary::{CycleSummary, Outcome, PhaseSummary, StepSummary, cycles};
 pub use waits::{WaitRow, Waits, waits};
 
@@ -81,6 +92,23 @@ pub fn findings_at_end(model: &Model) -> Vec<Finding> {
 /// Everything found at the time `now`, the worst first; the same model gives the same findings in the same
 /// order.
 pub fn findings_with(model: &Model, now: Nanos, options: Options) -> Vec<Finding> {
+    let mut findings = lockups(model, now, options);
+    findings.extend(hazards::findings(model));
+    findings.extend(failures::findings(model));
+    findings.extend(guarded::findings(model));
+    findings.extend(loss::finding(model));
+    sort(&mut findings);
+    known::recognise(&mut findings, "");
+    findings
+}
+
+/// The worst first, then by cycle.
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.cycle));
+}
+
+/// What holds up the transition that is under way.
+fn lockups(model: &Model, now: Nanos, options: Options) -> Vec<Finding> {
     let mut findings = Vec::new();
     if model.transition().is_some_and(|transition| !Transition::is_complete(transition)) {
         let graph = Graph::new(model);
@@ -97,8 +125,5 @@ pub fn findings_with(model: &Model, now: Nanos, options: Options) -> Vec<Finding
             findings.extend(stall::finding(model, &graph, now, options.stall));
         }
     }
-    findings.extend(guarded::findings(model));
-    findings.extend(loss::finding(model));
-    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.cycle));
     findings
 }

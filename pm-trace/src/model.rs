@@ -15,6 +15,7 @@ mod runtime;
 mod scsi;
 mod sync;
 mod task;
+mod touch;
 mod transition;
 mod work;
 
@@ -27,6 +28,7 @@ pub use runtime::RuntimeRun;
 pub use scsi::{Queue, Quiesced, Sdev};
 pub use sync::{Completion, Lock, Owned, OwnerFrom};
 pub use task::{CommandAsked, Context, DeviceWaiting, Entered, Task, Wait, WaitOn};
+pub use touch::{Touch, TouchKind};
 pub use transition::{Direction, Loss, PhaseRun, StepTime, Transition};
 pub use work::{QueuedBy, Work, WorkQueue};
 

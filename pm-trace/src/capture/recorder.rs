@@ -5,7 +5,7 @@ use super::drain::Drain;
 use super::head;
 use super::ids::{NoSymbols, Symbolise};
 use super::probes::{Placement, ProbeError, Probes};
-use crate::diagnose::{self, Finding};
+use crate::diagnose::{self, Analysis, Finding};
 use crate::event::{Body, Event, Nanos, TaskRef};
 use crate::kernel::symbols::Symbols;
 use crate::kernel::system::System;
@@ -90,7 +90,7 @@ pub struct Recording {
     /// The head of the trace.
     pub session: Session,
     /// What was seen.
-    pub model: Model,
+    pub analysis: Analysis,
     /// The trace file.
     pub path: PathBuf,
     /// The second output.
@@ -108,7 +108,7 @@ pub struct Recorder {
     writer: Writer,
     tee: Option<PathBuf>,
     session: Session,
-    model: Model,
+    analysis: Analysis,
     armed: Armed,
     window: u32,
     cycles: u32,
@@ -154,6 +154,8 @@ impl Recorder {
             }
         }
         let decoder = Decoder::new(layout.facts, symbols(system));
+        let mut analysis = Analysis::default();
+        analysis.set_kernel(&session.kernel.release);
         let drain = Drain::new(probes.take_ring()?, decoder);
         Ok(Self {
             probes,
@@ -161,7 +163,7 @@ impl Recorder {
             writer,
             tee: options.tee.clone(),
             session,
-            model: Model::new(),
+            analysis,
             armed,
             window: 0,
             cycles: 0,
@@ -247,7 +249,7 @@ impl Recorder {
             if let Err(error) = self.writer.append(&event) {
                 self.trouble.push(error);
             }
-            self.model.apply(&event);
+            self.analysis.apply(&event);
         }
     }
 
@@ -319,12 +321,12 @@ impl Recorder {
 
     /// Findings at this time.
     pub fn findings(&self) -> Vec<Finding> {
-        diagnose::findings(&self.model, boottime())
+        diagnose::findings(self.analysis.model(), boottime())
     }
 
     /// What is known now.
     pub fn model(&self) -> &Model {
-        &self.model
+        self.analysis.model()
     }
 
     /// The trace file's writer.
@@ -348,7 +350,7 @@ impl Recorder {
         });
         Recording {
             session: self.session,
-            model: self.model,
+            analysis: self.analysis,
             path,
             tee: self.tee,
             closed,

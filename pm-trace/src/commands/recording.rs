@@ -3,7 +3,6 @@
 use super::{CannotTrace, Context, Outcome, output_path, overwrite, say, show};
 use crate::capture::recorder::{Integrity, RecordError, RecordOptions, Recorder};
 use crate::cli::OutputArgs;
-use crate::diagnose;
 use crate::kernel::system::Live;
 use crate::report::Report;
 use crate::text::{self, Form};
@@ -103,8 +102,9 @@ pub(super) fn arrived(integrity: &Integrity) -> String {
 /// written.
 pub(super) fn finish(recorder: Recorder) -> anyhow::Result<Outcome> {
     let recording = recorder.finish();
-    let findings = diagnose::findings_at_end(&recording.model);
-    let report = Report::new(Some(&recording.session), &recording.model, findings, Vec::new());
+    let findings = recording.analysis.findings_at_end();
+    let model = recording.analysis.model();
+    let report = Report::new(Some(&recording.session), model, findings, Vec::new());
     show(&report.text_in(text::columns()), Form::Plain)?;
     tell_tee(recording.tee.as_deref(), &recording.closed?);
     say(&format!("pm-trace: the trace is in {}\n", text::path(&recording.path)));

@@ -4,8 +4,8 @@ use super::behind;
 use super::describe::{Namer, seconds, step_words};
 use super::finding::{Confidence, Finding, Kind, Link, Party, Relation, Severity};
 use super::graph::{Edge, Graph, Node};
-use super::known::{self, Shape};
-use super::{explain, identity, notes, ordering};
+use super::known::Shape;
+use super::{actors, explain, identity, notes, ordering, remedy};
 use crate::event::{Nanos, ObjId, Step};
 use crate::model::{At, Model, WaitOn};
 use petgraph::algo::kosaraju_scc;
@@ -64,6 +64,7 @@ fn shortest(graph: &Graph, knot: BTreeSet<NodeIndex>) -> Option<Cycle> {
 /// The finding for a cycle.
 pub(crate) fn deadlock(model: &Model, graph: &Graph, cycle: &Cycle, now: Nanos) -> Finding {
     let namer = Namer::new(model);
+    let cycle = &begin_with_a_step(model, cycle);
     let tasks: Vec<u32> = cycle
         .nodes
         .iter()
@@ -73,7 +74,9 @@ pub(crate) fn deadlock(model: &Model, graph: &Graph, cycle: &Cycle, now: Nanos) 
     let closed_at = waits().map(|wait| wait.at.time).max();
     let confirmed_at = waits().map(|wait| wait.confirmed).min().flatten().map(|at| at.time);
     let head = cycle.nodes.first().map_or(Node::Task(0), |(node, _)| *node);
-    let chain = chain(&namer, cycle);
+    let mut chain = chain(&namer, cycle);
+    chain.splice(0..0, first_step(&namer, head));
+    let chain = chain;
     let mut evidence: Vec<At> = chain.iter().flat_map(|link| link.evidence.iter().copied()).collect();
     evidence.sort_unstable();
     evidence.dedup();
@@ -81,12 +84,27 @@ pub(crate) fn deadlock(model: &Model, graph: &Graph, cycle: &Cycle, now: Nanos) 
     let (holder, device) = rescan(model, cycle);
     let lasted = closed_at.map(|at| now.saturating_sub(at));
     let transition = model.transition();
-    let mut devices: Vec<ObjId> = devices(cycle);
-    devices.extend(device.filter(|dev| !devices.contains(dev)));
+    let devices = all_devices(model, cycle, device, &tasks);
     let devices: Vec<_> = devices.into_iter().map(|dev| namer.device_ref(dev)).collect();
     let subject = match head {
         Node::Step(dev, step) => format!("{} of {}", step_words(step), namer.device_full(dev)),
+        Node::Task(tid) => {
+            let step = model.task(tid).and_then(actors::step_of);
+            step.map_or_else(
+                || namer.party(head).label,
+                |(dev, step)| format!("{} of {}", step_words(step), namer.device_full(dev)),
+            )
+        }
         _ => namer.party(head).label,
+    };
+    let ordering = holder
+        .and_then(|tid| model.task(tid))
+        .zip(device)
+        .and_then(|(task, dev)| ordering::of_rescan(&namer, task, dev))
+        .or_else(|| ordering::of_cycle(&namer, cycle));
+    let advice = match found.rescan_holds_device_lock {
+        true => explain::advice(found),
+        false => remedy::cause(model, cycle, ordering.as_ref()).advice().to_owned(),
     };
     Finding {
         id: identity::hash(
@@ -101,10 +119,7 @@ pub(crate) fn deadlock(model: &Model, graph: &Graph, cycle: &Cycle, now: Nanos) 
         title: format!("{subject} deadlocked"),
         devices,
         tasks: tasks.iter().map(|&tid| namer.task(model.task_ref(tid))).collect(),
-        ordering: holder
-            .and_then(|tid| model.task(tid))
-            .zip(device)
-            .and_then(|(task, dev)| ordering::of_rescan(&namer, task, dev)),
+        ordering,
         behind: Some(behind::of(&namer, graph, &cycle.knot, &tasks)),
         closed_at,
         lasted,
@@ -112,11 +127,57 @@ pub(crate) fn deadlock(model: &Model, graph: &Graph, cycle: &Cycle, now: Nanos) 
         base_name: transition.map_or("boot", |transition| transition.base_name()).to_owned(),
         confirmed_at,
         explanation: explain::deadlock(&chain, lasted.map(seconds)),
-        advice: explain::advice(found),
-        known_issue: known::issue(found),
+        advice,
+        known_issue: None,
+        ended: None,
+        margin: None,
         chain,
         evidence,
     }
+}
+
+/// The same cycle, told from a device's step: one of its nodes, or what one of its tasks carries out.
+fn begin_with_a_step(model: &Model, cycle: &Cycle) -> Cycle {
+    let mut nodes = cycle.nodes.clone();
+    let is_step = |node: &Node| matches!(node, Node::Step(..));
+    let in_step = |node: &Node| match node {
+        Node::Task(tid) => model.task(*tid).and_then(actors::step_of).is_some(),
+        _ => false,
+    };
+    let first = nodes
+        .iter()
+        .position(|(node, _)| is_step(node))
+        .or_else(|| nodes.iter().position(|(node, _)| in_step(node)));
+    nodes.rotate_left(first.unwrap_or_default());
+    Cycle { nodes, knot: cycle.knot.clone() }
+}
+
+/// Which step the first task carries out, where the cycle itself has none.
+fn first_step(namer: &Namer<'_>, head: Node) -> Option<Link> {
+    let Node::Task(tid) = head else { return None };
+    let entered = namer.model.task(tid)?.contexts.iter().rev().find_map(|entered| match entered.context {
+        crate::model::Context::Step { dev, step } => Some((dev, step, entered.at)),
+        _ => None,
+    });
+    let (dev, step, at) = entered?;
+    let edge = Edge::new(Relation::PerformedBy, Some(at));
+    Some(link(namer, Node::Step(dev, step), &edge, head))
+}
+
+/// Devices of a cycle: those of its chain, the rescanned one, those of its tasks, those that runtime PM is at.
+fn all_devices(model: &Model, cycle: &Cycle, device: Option<ObjId>, tasks: &[u32]) -> Vec<ObjId> {
+    let mut devices: Vec<ObjId> = devices(cycle);
+    let of_tasks = tasks.iter().filter_map(|&tid| actors::device_of(model, tid));
+    let of_runtime = cycle.nodes.iter().filter_map(|(node, _)| match node {
+        Node::Runtime(dev) => Some(*dev),
+        _ => None,
+    });
+    for dev in device.into_iter().chain(of_tasks).chain(of_runtime) {
+        if !devices.contains(&dev) {
+            devices.push(dev);
+        }
+    }
+    devices
 }
 
 /// Devices of a cycle in the order of its chain: steps first, then the owners of locks and queues.
@@ -227,7 +288,7 @@ fn rescan(model: &Model, cycle: &Cycle) -> (Option<u32>, Option<ObjId>) {
 }
 
 /// What known issues look at.
-fn shape(model: &Model, cycle: &Cycle) -> Shape {
+pub(crate) fn shape(model: &Model, cycle: &Cycle) -> Shape {
     let (holder, device) = rescan(model, cycle);
     let Some(dev) = device else { return Shape::default() };
     let mut shape = Shape { rescan_by_libata: holder.is_some(), ..Shape::default() };

@@ -18,6 +18,8 @@ pub enum Kind {
     Hazard,
     /// A race that the kernel itself noticed and avoided.
     Guarded,
+    /// A callback failed: a device may not work, or the suspend was aborted.
+    Failure,
     /// Events were lost or unreadable: what is said may be incomplete.
     Loss,
 }
@@ -276,6 +278,8 @@ pub struct KnownIssue {
     pub url: String,
     /// Upstream commits that mend it, oldest first.
     pub fixed_by: Vec<String>,
+    /// Why it happens and what helps, in sentences.
+    pub explanation: String,
 }
 
 /// Something found.
@@ -321,11 +325,23 @@ pub struct Finding {
     pub known_issue: Option<KnownIssue>,
     /// The events it rests on, oldest first.
     pub evidence: Vec<At>,
+    /// A lockup that was over before the trace ended: when it was last there, in nanoseconds of
+    /// `CLOCK_BOOTTIME`.
+    pub ended: Option<Nanos>,
+    /// Of a hazard: by how many nanoseconds the race was won; negative (how long the resume was held up) or 0 if
+    /// the two overlapped.
+    pub margin: Option<i64>,
 }
 
 impl Finding {
     /// Identity of the finding: the same for the same cycle however often it is found.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The same, of something that was over before the trace ended.
+    pub(crate) fn ended(mut self) -> Self {
+        self.ended = self.closed_at.zip(self.lasted).map(|(at, lasted)| at.saturating_add(lasted));
+        self
     }
 }

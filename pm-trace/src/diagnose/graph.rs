@@ -268,13 +268,16 @@ fn async_edges(model: &Model, domain: Option<ObjId>) -> Vec<(Node, Edge)> {
     let (all, began) = since.fold((false, At::default()), |(all, latest), (waits_for_all, at)| {
         (all || waits_for_all, latest.max(at))
     });
+    let default = default_domain(model);
     let calls = model.async_running().filter_map(|(work, tid)| {
         let contexts = &model.task(tid)?.contexts;
         let (entered, of) = contexts.iter().rev().find_map(|entered| match entered.context {
             Context::Async { work: running, domain, .. } if running == work => Some((entered, domain)),
             _ => None,
         })?;
-        if !(all || entered.at <= began) || (domain.is_some() && of.is_some() && of != domain) {
+        // async_synchronize_full() leaves out exclusive domains, which all but the default one usually are.
+        let waited = domain.or(default);
+        if !(all || entered.at <= began) || (waited.is_some() && of.is_some() && of != waited) {
             return None;
         }
         let unsure = domain.is_some() && of.is_none();
@@ -283,4 +286,14 @@ fn async_edges(model: &Model, domain: Option<ObjId>) -> Vec<(Node, Edge)> {
         Some((Node::Task(tid), edge))
     });
     calls.collect()
+}
+
+/// The async domain of the PM core's own calls: the default one.
+fn default_domain(model: &Model) -> Option<ObjId> {
+    model.async_running().find_map(|(_, tid)| {
+        model.task(tid)?.contexts.iter().find_map(|entered| match entered.context {
+            Context::Async { domain, data: Some(dev), .. } if model.device(dev)?.info.is_some() => domain,
+            _ => None,
+        })
+    })
 }

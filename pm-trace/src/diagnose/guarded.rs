@@ -53,6 +53,8 @@ fn finding(model: &Model, transition: &Transition, rescan: &DeferredRescan) -> F
         ),
         advice: "Nothing to do: the guard works.".to_owned(),
         known_issue: None,
+        ended: None,
+        margin: None,
         evidence,
     }
 }

@@ -43,6 +43,8 @@ pub(crate) fn finding(model: &Model) -> Option<Finding> {
         explanation: parts.join(" "),
         advice: "Trace again with a larger ring buffer; what is found may be incomplete or wrong.".to_owned(),
         known_issue: None,
+        ended: None,
+        margin: None,
         evidence: loss.last_lost.into_iter().collect(),
     })
 }

@@ -4,10 +4,14 @@
 //! before the consumer. A driver can wait for another device with `device_pm_wait_for_dev()`. Nothing else
 //! orders anything: not the order in which works were queued, nor how long something usually takes.
 
+use super::cycle::Cycle;
 use super::describe::Namer;
-use super::finding::{DeviceLink, Order, Ordering};
-use crate::event::ObjId;
-use crate::model::{Link, Model, Task};
+use super::finding::{DeviceLink, Order, Ordering, Relation};
+use super::graph::Node;
+use super::{actors, nodes};
+use crate::event::{DeviceWaitKind, ObjId};
+use crate::model::{Link, Model, Task, Wait, WaitOn};
+use pm_trace_common::pm::power;
 
 /// How two devices stand to each other.
 struct Standing {
@@ -15,12 +19,15 @@ struct Standing {
     relations: Vec<Order>,
     /// The device link between them: consumer and link.
     link: Option<(ObjId, Link)>,
+    /// The upper of the two has `power.ignore_children` set. drivers/base/power/main.c keeps the order of parent
+    /// and child all the same.
+    ignores_children: bool,
 }
 
 /// How `dev` stands to `other`.
 fn standing(model: &Model, dev: ObjId, other: ObjId) -> Standing {
     if dev == other {
-        return Standing { relations: vec![Order::Same], link: None };
+        return Standing { relations: vec![Order::Same], link: None, ignores_children: false };
     }
     let waited = model
         .transition()
@@ -46,7 +53,11 @@ fn standing(model: &Model, dev: ObjId, other: ObjId) -> Standing {
     if relations.is_empty() {
         relations.push(Order::Nothing);
     }
-    Standing { relations, link: supplies.or(consumes) }
+    let upper = if is_above(dev, other) { dev } else { other };
+    let info = model.device(upper).and_then(|device| device.info.as_ref());
+    let ignores = info.and_then(|info| info.power.has(power::IGNORE_CHILDREN)) == Some(true);
+    let related = is_above(dev, other) || is_above(other, dev);
+    Standing { relations, link: supplies.or(consumes), ignores_children: ignores && related }
 }
 
 impl Standing {
@@ -86,6 +97,12 @@ impl Standing {
             }
             Some(_) => {}
         }
+        if self.ignores_children {
+            parts.push(
+                "ignore_children is set above it (it concerns runtime PM and wakeup, not this order)"
+                    .to_owned(),
+            );
+        }
         parts.push(match self.has(Order::ExplicitWait) {
             true => format!("{port} waited for it with device_pm_wait_for_dev()"),
             false => "no device_pm_wait_for_dev()".to_owned(),
@@ -111,7 +128,7 @@ pub(crate) fn of_rescan(namer: &Namer<'_>, task: &Task, dev: ObjId) -> Option<Or
     let port_id = task.rescans_port()?;
     let port = model.port(port_id)?;
     let standing = port.dev.map_or_else(
-        || Standing { relations: vec![Order::Nothing], link: None },
+        || Standing { relations: vec![Order::Nothing], link: None, ignores_children: false },
         |port_dev| standing(model, dev, port_dev),
     );
     let (name, device) = (namer.port(port_id), namer.device(dev));
@@ -129,9 +146,103 @@ pub(crate) fn of_rescan(namer: &Namer<'_>, task: &Task, dev: ObjId) -> Option<Or
         false => format!("nothing orders the rescan after the resume of {device}"),
     };
     text.push(format!("{device} is {}: {verdict}.", standing.text(&name)));
-    Some(Ordering {
-        first: format!("resume of {device}"),
-        then: format!("rescan of {name}"),
+    let (first, then) = (format!("resume of {device}"), format!("rescan of {name}"));
+    Some(ordering(namer, standing, first, then, guaranteed, text.join(" ")))
+}
+
+/// What orders the devices of a cycle: of whose step another one's callback waits, or whose callbacks hold what
+/// the other wants.
+pub(crate) fn of_cycle(namer: &Namer<'_>, cycle: &Cycle) -> Option<Ordering> {
+    let model = namer.model;
+    let next = |place: usize| cycle.nodes[(place + 1) % cycle.nodes.len()].0;
+    // The PM core's own wait for parents and suppliers is the right way round; a driver's is what is in question.
+    let waits =
+        cycle.nodes.iter().enumerate().filter_map(|(place, (node, edge))| match (node, next(place)) {
+            (Node::Task(tid), Node::Step(waited, _)) if edge.relation == Relation::WaitsFor => {
+                let waiter = actors::device_of(model, *tid).filter(|waiter| *waiter != waited)?;
+                let by_core = model.task(*tid)?.wait.as_ref().is_some_and(is_of_pm_core);
+                (!by_core).then_some((waiter, waited))
+            }
+            _ => None,
+        });
+    if let Some((waiter, waited)) = waits.into_iter().next() {
+        return Some(of_wait(namer, waiter, waited));
+    }
+    let mut devices: Vec<ObjId> = Vec::new();
+    for (node, _) in &cycle.nodes {
+        if let Node::Task(tid) = node
+            && let Some(dev) = actors::device_of(model, *tid)
+            && !devices.contains(&dev)
+        {
+            devices.push(dev);
+        }
+    }
+    let [one, other, ..] = devices.as_slice() else { return None };
+    Some(of_pair(namer, *one, *other))
+}
+
+fn is_of_pm_core(wait: &Wait) -> bool {
+    let WaitOn::Completion { within: Some(within), .. } = &wait.on else { return false };
+    within.why != DeviceWaitKind::Explicit
+}
+
+/// A callback of `waiter` waits for the step of `waited`.
+fn of_wait(namer: &Namer<'_>, waiter: ObjId, waited: ObjId) -> Ordering {
+    let standing = standing(namer.model, waited, waiter);
+    let (a, b) = (namer.device(waiter), namer.device(waited));
+    let verdict = if standing.has(Order::Descendant) || standing.has(Order::Supplier) {
+        format!(
+            "the PM core lets the resume of {b} begin only when that of {a} has ended, so a callback of {a} that \
+             waits for {b} waits the wrong way round and never returns"
+        )
+    } else {
+        format!("nothing but this wait makes {a} come after {b}, and {b} comes after {a} by another way")
+    };
+    let text = format!("{b} is {}: {verdict}.", standing.text(&a));
+    ordering(namer, standing, format!("resume of {b}"), format!("resume of {a}"), false, text)
+}
+
+/// Two devices whose callbacks run at the same time.
+fn of_pair(namer: &Namer<'_>, one: ObjId, other: ObjId) -> Ordering {
+    let standing = standing(namer.model, one, other);
+    let (a, b) = (namer.device(other), namer.device(one));
+    let both = [one, other].iter().all(|&dev| nodes::is_async(namer.model, dev) == Some(true));
+    let how = if both { ", both of them asynchronous" } else { "" };
+    let guaranteed =
+        standing.guarantees() || standing.has(Order::Descendant) || standing.has(Order::Supplier);
+    let verdict = if guaranteed {
+        "what the one leaves running overlaps with the other all the same".to_owned()
+    } else {
+        format!("nothing orders the callbacks of {b} and {a}{how}: they may run at the same time")
+    };
+    let text = format!("{b} is {}: {verdict}.", standing.text(&a));
+    ordering(namer, standing, format!("resume of {b}"), format!("resume of {a}"), guaranteed, text)
+}
+
+/// Whether anything makes what was set going in the name of `initiator` come after the resume of `dev`.
+pub(crate) fn of_touch(namer: &Namer<'_>, dev: ObjId, initiator: ObjId, what: &str) -> Ordering {
+    let standing = standing(namer.model, dev, initiator);
+    let (name, by) = (namer.device(dev), namer.device(initiator));
+    let guaranteed = standing.guarantees() || standing.has(Order::Same);
+    let verdict = match guaranteed {
+        true => format!("{what} comes after the resume of {name}"),
+        false => format!("nothing orders {what} after the resume of {name}"),
+    };
+    let text = format!("{name} is {}: {verdict}.", standing.text(&by));
+    ordering(namer, standing, format!("resume of {name}"), what.to_owned(), guaranteed, text)
+}
+
+fn ordering(
+    namer: &Namer<'_>,
+    standing: Standing,
+    first: String,
+    then: String,
+    guaranteed: bool,
+    text: String,
+) -> Ordering {
+    Ordering {
+        first,
+        then,
         relation: standing.relations.first().copied().unwrap_or(Order::Nothing),
         link: standing.link.map(|(consumer, link)| DeviceLink {
             supplier: namer.device_ref(link.supplier),
@@ -144,8 +255,8 @@ pub(crate) fn of_rescan(namer: &Namer<'_>, task: &Task, dev: ObjId) -> Option<Or
         }),
         relations: standing.relations,
         guaranteed,
-        text: text.join(" "),
-    })
+        text,
+    }
 }
 
 fn last_error_handling(port: &crate::model::Port) -> Option<crate::model::At> {

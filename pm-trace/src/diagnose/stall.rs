@@ -128,6 +128,34 @@ fn root_text(namer: &Namer<'_>, node: Node, began: At) -> String {
     }
 }
 
+/// What to do about the end of a chain.
+fn advice(namer: &Namer<'_>, node: Node, came_from: &Origins, graph: &Graph, end: NodeIndex) -> String {
+    let waiter = match node {
+        Node::Sleep(tid) => Some(tid),
+        _ => came_from.get(&end).and_then(|(before, _)| match graph.graph[*before] {
+            Node::Task(tid) => Some(tid),
+            _ => None,
+        }),
+    };
+    let wait = waiter.and_then(|tid| namer.model.task(tid)?.wait.as_ref());
+    let known = wait.and_then(|wait| namer.known_place(&wait.stack)).map(|(place, _)| place.advice);
+    match (known.filter(|advice| !advice.is_empty()), node) {
+        (Some(advice), _) => advice.to_owned(),
+        (None, Node::Completion(_)) => {
+            "Find out who is to complete it, and whether that can happen while devices \
+             are suspended and user space is frozen. A wait with a timeout would at least end."
+                .to_owned()
+        }
+        (None, Node::Command(_)) => {
+            "The device does not answer the command: look at its timeout, and at what \
+             error handling does then."
+                .to_owned()
+        }
+        _ => "Look at what the root of the chain does; its stack, if there is one, says where it is."
+            .to_owned(),
+    }
+}
+
 fn describe(model: &Model, graph: &Graph, now: Nanos, root: &Root) -> Finding {
     let namer = Namer::new(model);
     let transition = model.transition();
@@ -172,9 +200,10 @@ fn describe(model: &Model, graph: &Graph, now: Nanos, root: &Root) -> Finding {
         base_name: transition.map_or("boot", |transition| transition.base_name()).to_owned(),
         confirmed_at: None,
         explanation: format!("The transition does not get on: {root_text}. It may still end."),
-        advice: "Look at what the root of the chain does; its stack, if there is one, says where it is."
-            .to_owned(),
+        advice: advice(&namer, node, &root.came_from, graph, root.end),
         known_issue: None,
+        ended: None,
+        margin: None,
         chain,
         evidence,
     }

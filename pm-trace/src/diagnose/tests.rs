@@ -250,7 +250,9 @@ fn a_device_that_went_with_its_cpu_is_not_to_be_resumed() {
 fn transition_that_succeeded_leaves_no_deadlock() {
     let mut s = rescan_deadlock(true);
     s.at(9000).by(138, "rtcwake").phase("dpm_complete", true).phase("dpm_complete", false);
-    assert!(findings_at_end(&s.model()).is_empty());
+    // Where its model has seen the rescan come first, the race itself is still worth a word.
+    let found = findings_at_end(&s.model());
+    assert!(found.iter().all(|finding| finding.kind == Kind::Hazard), "{found:#?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod runtime;
 mod snapshot;
 mod storage;
 mod sync;
+mod touch;
 mod work;
 
 use super::bounded::short;

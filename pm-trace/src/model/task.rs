@@ -20,6 +20,8 @@ pub struct Task {
     pub device_wait: Option<DeviceWaiting>,
     /// The SCSI command it asked for last, until it did something else.
     pub command: Option<CommandAsked>,
+    /// When it made sure that a SCSI device is ready (`scsi_resume_device`).
+    pub resumed_sdev: Option<At>,
     /// Last event that only it could cause.
     pub ran: At,
     /// The last snapshot that showed it.
@@ -217,6 +219,7 @@ impl Task {
             wait: None,
             device_wait: None,
             command: None,
+            resumed_sdev: None,
             ran: At::default(),
             shown: None,
         }

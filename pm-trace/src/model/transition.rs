@@ -2,6 +2,7 @@
 
 use super::At;
 use super::ata::DeferredRescan;
+use super::touch::Touch;
 use crate::event::{Nanos, ObjId, Step, TaskRef};
 use std::collections::BTreeSet;
 
@@ -11,6 +12,8 @@ pub(crate) const PHASES: usize = 1024;
 pub(crate) const SLOWEST: usize = 10;
 /// Most explicit waits kept per transition.
 pub(crate) const EXPLICIT_WAITS: usize = 1024;
+/// Most uses of devices kept per transition.
+pub(crate) const TOUCHES: usize = 64;
 /// Most deferred rescans kept per transition.
 pub(crate) const DEFERRED: usize = 64;
 
@@ -52,6 +55,8 @@ pub struct Transition {
     pub explicit_waits: BTreeSet<(ObjId, ObjId)>,
     /// Rescans that put themselves off.
     pub deferred: Vec<DeferredRescan>,
+    /// Contexts that used a device around its resume.
+    pub touches: Vec<Touch>,
 }
 
 /// A phase: `dpm_resume`, `CPU_OFF`, ...

@@ -46,6 +46,7 @@ pub fn headline(finding: &Finding) -> String {
         Kind::Stall => format!("STALL  {} held up for {lasted}: {}", direction(finding), finding.title),
         Kind::Hazard => format!("HAZARD  {}, {sure}", finding.title),
         Kind::Guarded => format!("HANDLED  {}", finding.title),
+        Kind::Failure => format!("FAILED  {}", finding.title),
         Kind::Loss => format!("LOSS  {}", finding.title),
     }
 }

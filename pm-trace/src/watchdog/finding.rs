@@ -65,6 +65,8 @@ pub(super) fn of(report: &Report) -> Finding {
         known_issue: is_deadlock.then(|| known_issue(shape)).flatten(),
         chain,
         evidence: Vec::new(),
+        ended: None,
+        margin: None,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Runtime PM: who resumes or suspends a device, and who waits for that.
 
 use super::sync::sighted;
-use super::{begin_wait, end_wait, task};
+use super::{begin_wait, end_wait, task, touch};
 use crate::event::{Body, ObjId, TaskRef};
-use crate::model::{At, Context, Model, RuntimeRun, Wait, WaitOn};
+use crate::model::{At, Context, Model, RuntimeRun, TouchKind, Wait, WaitOn};
 
 /// `enum rpm_status` (include/linux/pm.h).
 const RESUMING: u32 = 1;
@@ -14,6 +14,9 @@ const NO_WAIT: u32 = 1 << 0 | 1 << 1;
 pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     match body {
         Body::RuntimePm { dev, resume, status, flags, power, stack } => {
+            if *resume {
+                touch::touched(model, who, *dev, TouchKind::RuntimePm, at);
+            }
             sighted(model, Some(*dev), *power, at, "a call of runtime PM");
             let under_way = match *status {
                 RESUMING => *resume,

@@ -1,10 +1,12 @@
 //! libata and SCSI.
 
 use super::sync::{asked, queue_opened, sighted};
-use super::{begin_wait, is_error_handling, task, transition_number};
+use super::{begin_wait, is_error_handling, task, touch, transition_number};
 use crate::event::{AtaOp, AtaPort, Body, CommandStage, ObjId, ScsiDevice, ScsiOp, Step, TaskRef};
 use crate::model::bounded::insert_capped;
-use crate::model::{Acted, At, CommandAsked, Context, Model, Port, PowerRequest, Quiesced, Wait, WaitOn};
+use crate::model::{
+    Acted, At, CommandAsked, Context, Model, Port, PowerRequest, Quiesced, TouchKind, Wait, WaitOn,
+};
 
 /// `ATA_PFLAG_EH_PENDING | ATA_PFLAG_EH_IN_PROGRESS` (include/linux/libata.h).
 const EH_UNDER_WAY: u32 = 1 << 0 | 1 << 1;
@@ -106,6 +108,9 @@ pub(super) fn scsi(model: &mut Model, who: TaskRef, event: &ScsiDevice, at: At) 
     sighted(model, event.dev, event.power, at, place);
     match event.what {
         ScsiOp::Rescan => {
+            if let Some(dev) = event.dev {
+                touch::touched(model, who, dev, TouchKind::Rescan, at);
+            }
             if let Some(task) = task(model, who) {
                 task.leave(|context| matches!(context, Context::ScsiRescan { .. }));
                 task.enter(Context::ScsiRescan { sdev: event.sdev, dev: event.dev }, at);
@@ -116,7 +121,8 @@ pub(super) fn scsi(model: &mut Model, who: TaskRef, event: &ScsiDevice, at: At) 
                 queue_opened(model, queue);
             }
         }
-        ScsiOp::Quiesce | ScsiOp::ResumeDevice => {}
+        ScsiOp::ResumeDevice => touch::made_ready(model, who, at),
+        ScsiOp::Quiesce => {}
     }
 }
 

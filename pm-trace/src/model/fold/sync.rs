@@ -1,6 +1,6 @@
 //! Waits: locks, completions, queues, works, asynchronous calls.
 
-use super::{begin_wait, end_wait, task};
+use super::{begin_wait, end_wait, task, touch};
 use crate::event::{Body, LockKind, ObjId, Power, TaskRef};
 use crate::model::{At, CommandAsked, Lock, Model, Owned, OwnerFrom, Wait, WaitOn};
 
@@ -59,9 +59,10 @@ fn lock_wait(model: &mut Model, who: TaskRef, body: &Body, wait: Wait) {
     let Body::LockWait { lock, lock_kind, owner, shared, .. } = body else { return };
     let at = wait.at;
     begin_wait(model, who, wait);
-    if let Some(lock) = model.locks.get_mut(lock) {
-        set_owner(lock, (who, *lock_kind), *owner, *shared, at, OwnerFrom::Read);
+    if let Some(entry) = model.locks.get_mut(lock) {
+        set_owner(entry, (who, *lock_kind), *owner, *shared, at, OwnerFrom::Read);
     }
+    touch::lock_wanted(model, who, *lock, *owner, at);
 }
 
 fn lock_wait_end(model: &mut Model, who: TaskRef, lock: ObjId, acquired: bool, at: At) {
@@ -71,6 +72,7 @@ fn lock_wait_end(model: &mut Model, who: TaskRef, lock: ObjId, acquired: bool, a
         Some(WaitOn::Lock { kind: LockKind::RwsemRead | LockKind::Other, .. })
     );
     end_wait(model, who.tid);
+    touch::lock_got(model, lock, at);
     if let Some(lock) = model.locks.get_mut(&lock).filter(|_| acquired && who.tid != 0) {
         let owner = Owned { task: who, at, from: OwnerFrom::Acquired, shared: false };
         lock.owner = exclusive.then_some(owner);
