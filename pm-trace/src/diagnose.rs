@@ -9,6 +9,7 @@ mod analysis;
 mod behind;
 mod cycle;
 mod describe;
+mod evidence;
 mod explain;
 mod failures;
 mod finding;
@@ -43,6 +44,7 @@ mod tests;
 pub use analysis::Analysis;
 pub(crate) use describe::step_words;
 pub use describe::{relative, seconds};
+pub use evidence::Evidence;
 pub(crate) use explain::{advice, deadlock as deadlock_sentences};
 pub use finding::{
     Behind, Confidence, DeviceLink, DeviceRef, Finding, Kind, KnownIssue, Link, Order, Ordering, Party,
@@ -51,9 +53,9 @@ pub use finding::{
 pub use graph::{Edge, Graph, Node};
 pub(crate) use known::{Shape, issue as known_issue};
 pub use narrate::{narrate, stack_of};
-pub use state::{DeviceState, Standing, device_name, standing, states};
 pub use rules::{Condition, Fix, LinkCondition, Rule, RuleError, Rules, Versions};
-pub use summary::{CycleSummary, Outcome, PhaseSummary, StepSummary, cycles};
+pub use state::{DeviceState, Standing, device_name, standing, states};
+pub use summary::{CycleSummary, Outcome, PathPartSummary, PathSummary, PhaseSummary, StepSummary, cycles};
 pub use waits::{WaitRow, Waits, waits};
 
 use crate::event::Nanos;

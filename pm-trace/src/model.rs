@@ -11,6 +11,7 @@ mod ata;
 mod bounded;
 mod device;
 mod fold;
+mod path;
 mod runtime;
 mod scsi;
 mod sync;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use ata::{Acted, DeferredRescan, Port, PowerRequest};
 pub use device::{Device, Link, Sighting, StepRun};
+pub use path::{CriticalPath, PathPart};
 pub use runtime::RuntimeRun;
 pub use scsi::{Queue, Quiesced, Sdev};
 pub use sync::{Completion, Lock, Owned, OwnerFrom};

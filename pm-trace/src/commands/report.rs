@@ -2,10 +2,11 @@
 
 use super::{Outcome, show};
 use crate::cli::{Format, ReportArgs};
-use crate::diagnose::Analysis;
+use crate::diagnose::{Analysis, Evidence, Finding};
 use crate::report::Report;
 use crate::text::{self, Form};
 use crate::trace::Trace;
+use anyhow::Context as _;
 
 /// Reads a trace, explains it and shows the report.
 ///
@@ -25,6 +26,9 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     }
     let notes = trace.notes().iter().map(ToString::to_string).collect();
     let findings = analysis.findings_at_end();
+    if let Some(number) = args.explain {
+        return explain(args, number, &analysis, &findings);
+    }
     let report = Report::new(trace.session(), analysis.model(), findings, notes);
     match args.format {
         Format::Text => show(&report.text_in(text::columns()), Form::Plain)?,
@@ -32,4 +36,23 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         Format::Json => show(&report.json()?, Form::Json)?,
     }
     Ok(Outcome::of(&report.findings))
+}
+
+/// Shows the events behind a finding, counted from 1, which takes a second look at the trace.
+fn explain(
+    args: &ReportArgs,
+    number: usize,
+    analysis: &Analysis,
+    findings: &[Finding],
+) -> anyhow::Result<Outcome> {
+    let found = number.checked_sub(1).and_then(|place| findings.get(place)).with_context(|| {
+        format!("there is no finding {number}: the report has {}, counted from 1", findings.len())
+    })?;
+    let mut evidence = Evidence::of(found);
+    for event in Trace::open(&args.file)?.by_ref() {
+        evidence.apply(analysis.model(), found, &event);
+    }
+    let lines = evidence.lines(found);
+    show(&(lines.join("\n") + "\n"), Form::Plain)?;
+    Ok(Outcome::of(findings))
 }

@@ -172,7 +172,10 @@ fn within(wait: &Wait) -> Option<At> {
 fn lock_edges(model: &Model, lock: ObjId) -> Vec<(Node, Edge)> {
     let Some(entry) = model.lock(lock) else { return Vec::new() };
     let Some(owned) = entry.owner.or_else(|| nodes::inferred_owner(model, lock)) else { return Vec::new() };
-    let edge = Edge::new(Relation::HeldBy, Some(owned.at));
+    let mut edge = Edge::new(Relation::HeldBy, Some(owned.since));
+    if owned.at != owned.since {
+        edge.evidence.push(owned.at);
+    }
     let doubt = if entry.owner.is_none() {
         Some("the owner was not read from the lock but follows from where the task is".to_owned())
     } else {

@@ -65,6 +65,16 @@ fn waits(namer: &Namer<'_>, body: &Body) -> Option<String> {
             let of = dev.map_or_else(|| format!("#{}", queue.0), |dev| format!("of {}", namer.device(dev)));
             format!("enters request queue {of} (pm_only={pm_only}, frozen={freeze_depth})")
         }
+        Body::RuntimePm { dev, resume, status, .. } => {
+            const STATUS: &[&str] = &["active", "resuming", "suspended", "suspending"];
+            let what = if *resume { "resume" } else { "suspend" };
+            let status =
+                usize::try_from(*status).ok().and_then(|status| STATUS.get(status)).unwrap_or(&"unknown");
+            format!("asks for the runtime {what} of {}, which is {status}", namer.device(*dev))
+        }
+        Body::RuntimePmEnd { dev, result } => {
+            format!("runtime PM of {} answers {result}", namer.device(*dev))
+        }
         Body::FlushWork { function, .. } => format!("waits for work {}", namer.function(*function)),
         Body::AsyncWait { domain: None, .. } => "waits for all asynchronous calls".to_owned(),
         Body::AsyncWait { .. } => "waits for asynchronous calls of a domain".to_owned(),
@@ -160,6 +170,7 @@ pub fn stack_of(model: &Model, event: &Event) -> Vec<String> {
         | Body::QueueWait { stack, .. }
         | Body::FlushWork { stack, .. }
         | Body::AsyncWait { stack, .. }
+        | Body::RuntimePm { stack, .. }
         | Body::TaskSnapshot { stack, .. } => Namer::new(model).stack(stack),
         _ => Vec::new(),
     }

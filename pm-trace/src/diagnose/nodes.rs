@@ -58,7 +58,13 @@ pub(crate) fn inferred_owner(model: &Model, lock: ObjId) -> Option<Owned> {
         model.waiting().filter(|&tid| !waits_for_it(tid)).find_map(|tid| {
             let task = model.task(tid)?;
             let entered = task.contexts.iter().find(|entered| wanted(&entered.context))?;
-            Some(Owned { task: task.who, at: entered.at, from: OwnerFrom::Acquired, shared: false })
+            Some(Owned {
+                task: task.who,
+                at: entered.at,
+                since: entered.at,
+                from: OwnerFrom::Acquired,
+                shared: false,
+            })
         })
     };
     if let Some(port) = model.port_of_scan_mutex(lock) {

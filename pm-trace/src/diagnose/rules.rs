@@ -121,6 +121,14 @@ macro_rules! built_in {
 
 built_in! {
     "ata-rescan-217530",
+    "ata-start-stop-on-resume",
+    "drm-output-poll",
+    "igb-rtnl-runtime-resume",
+    "nvme-reset-timeouts",
+    "pm-async-schedule-inline",
+    "pm-put-device-under-list-lock",
+    "rt5682-jack-detection",
+    "smsc95xx-runtime-resume",
 }
 
 /// Known issues to compare findings with.

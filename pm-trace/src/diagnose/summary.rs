@@ -3,7 +3,7 @@
 use super::describe::{Clock, Namer};
 use super::finding::DeviceRef;
 use crate::event::{Nanos, step_label};
-use crate::model::{Direction, Model, StepTime, Transition};
+use crate::model::{CriticalPath, Direction, Model, PathPart, StepTime, Transition};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -53,6 +53,32 @@ pub struct StepSummary {
     pub error: i32,
 }
 
+/// The critical path of a phase: steps that followed each other without a pause, of which the last one ended it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PathSummary {
+    /// The step: `suspend`, `resume_early`, ...
+    pub step: String,
+    /// How long the phase took, in nanoseconds.
+    pub took: Nanos,
+    /// Its parts in the order of time, at most 32 from its end.
+    pub parts: Vec<PathPartSummary>,
+}
+
+/// A step on a critical path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PathPartSummary {
+    /// The device.
+    pub device: DeviceRef,
+    /// When its own work began, in nanoseconds of `CLOCK_BOOTTIME`.
+    pub start: Nanos,
+    /// How long that took, in nanoseconds.
+    pub own: Nanos,
+    /// It runs asynchronously; if not, it also waits for the step before it in the same task.
+    pub is_async: bool,
+    /// By how many nanoseconds the phase would be shorter if it took no time; `null` for the shorter parts.
+    pub gain: Option<Nanos>,
+}
+
 /// One suspend and resume of the system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CycleSummary {
@@ -78,6 +104,10 @@ pub struct CycleSummary {
     pub slowest: Vec<StepSummary>,
     /// Steps whose callback returned an error, at most ten.
     pub failed: Vec<StepSummary>,
+    /// Devices that were suspended already and were left alone (`power.direct_complete`).
+    pub direct_complete: u32,
+    /// The critical path of each phase of steps that ended: what made it as long as it was.
+    pub critical: Vec<PathSummary>,
     /// Events.
     pub events: u64,
     /// Records lost.
@@ -122,6 +152,8 @@ fn summary(model: &Model, transition: &Transition) -> CycleSummary {
         devices_resumed: transition.resumed,
         slowest: steps(&namer, &transition.slowest),
         failed: steps(&namer, &transition.failed),
+        direct_complete: transition.direct_complete,
+        critical: transition.paths.iter().map(|path| critical(&namer, path)).collect(),
         events: transition.events,
         lost: transition.lost,
         undecoded: transition.undecoded,
@@ -147,5 +179,20 @@ fn outcome(transition: &Transition) -> Outcome {
         (true, _) => Outcome::Resumed,
         (false, Direction::Suspend) => Outcome::Suspending,
         (false, Direction::Resume) => Outcome::Resuming,
+    }
+}
+
+fn critical(namer: &Namer<'_>, path: &CriticalPath) -> PathSummary {
+    let part = |part: &PathPart| PathPartSummary {
+        device: namer.device_ref(part.dev),
+        start: part.start,
+        own: part.own,
+        is_async: part.is_async,
+        gain: part.gain,
+    };
+    PathSummary {
+        step: step_label(path.step).to_owned(),
+        took: path.took,
+        parts: path.parts.iter().map(part).collect(),
     }
 }

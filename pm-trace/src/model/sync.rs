@@ -19,6 +19,8 @@ pub struct Owned {
     pub task: TaskRef,
     /// When it was read or seen.
     pub at: At,
+    /// When it was first read or seen, if it has been the owner at every look since.
+    pub since: At,
     /// How it is known.
     pub from: OwnerFrom,
     /// Readers hold the lock; this is the one of them that took it last, and may have let go.

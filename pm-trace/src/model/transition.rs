@@ -2,6 +2,7 @@
 
 use super::At;
 use super::ata::DeferredRescan;
+use super::path::CriticalPath;
 use super::touch::Touch;
 use crate::event::{Nanos, ObjId, Step, TaskRef};
 use std::collections::BTreeSet;
@@ -55,6 +56,10 @@ pub struct Transition {
     pub explicit_waits: BTreeSet<(ObjId, ObjId)>,
     /// Rescans that put themselves off.
     pub deferred: Vec<DeferredRescan>,
+    /// The critical paths of its phases, in the order of their ends.
+    pub paths: Vec<CriticalPath>,
+    /// Devices that were suspended already and are left alone (`power.direct_complete`).
+    pub direct_complete: u32,
     /// Contexts that used a device around its resume.
     pub touches: Vec<Touch>,
 }

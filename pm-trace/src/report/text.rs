@@ -1,7 +1,9 @@
 //! The report as text.
 
 use super::{Report, finding};
-use crate::diagnose::{CycleSummary, Outcome, PhaseSummary, Severity, StepSummary, seconds};
+use crate::diagnose::{
+    CycleSummary, Outcome, PathPartSummary, PathSummary, PhaseSummary, Severity, StepSummary, seconds,
+};
 use crate::event::Nanos;
 use crate::text::Page;
 
@@ -80,9 +82,36 @@ pub(super) fn cycle_lines(cycle: &CycleSummary) -> Vec<(&'static str, String)> {
     let lines = [
         ("phases", phases.join(", ")),
         ("slowest", steps(cycle.slowest.iter().take(SLOWEST))),
+        ("critical", paths(&cycle.critical)),
         ("failed", steps(cycle.failed.iter())),
     ];
     lines.into_iter().filter(|(_, told)| !told.is_empty()).collect()
+}
+
+/// Parts of a critical path worth telling: without them the phase would be shorter by so many hundredths.
+const WORTH: Nanos = 5;
+/// Most parts of a path that are told.
+const PARTS: usize = 3;
+
+/// The critical paths of the long phases: what would make them shorter.
+fn paths(paths: &[PathSummary]) -> String {
+    let told = paths.iter().filter(|path| path.took >= SHORTEST * 50).filter_map(|path| {
+        let mut parts: Vec<&PathPartSummary> = path
+            .parts
+            .iter()
+            .filter(|part| part.gain.is_some_and(|gain| gain > path.took / 100 * WORTH))
+            .collect();
+        parts.sort_by_key(|part| std::cmp::Reverse(part.gain));
+        let parts: Vec<String> = parts.into_iter().take(PARTS).map(part_text).collect();
+        (!parts.is_empty()).then(|| format!("dpm_{} {}: {}", path.step, seconds(path.took), parts.join(", ")))
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+fn part_text(part: &PathPartSummary) -> String {
+    let how = if part.is_async { "" } else { ", not asynchronous" };
+    let gain = seconds(part.gain.unwrap_or_default());
+    format!("{} {} (without it {gain} less{how})", part.device.name, seconds(part.own))
 }
 
 fn is_told(phase: &PhaseSummary) -> bool {

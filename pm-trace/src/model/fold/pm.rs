@@ -1,9 +1,10 @@
 //! Events of the PM core: phases, devices, steps, callbacks.
 
 use super::{end_wait, short, task, transition, transition_number};
-use crate::event::{Body, DeviceInfo, DeviceWaitKind, ObjId, Power, Step, TaskRef};
+use crate::event::{Body, DeviceInfo, DeviceWaitKind, ObjId, Power, Step, TaskRef, step_of_phase};
 use crate::model::bounded::insert_capped;
 use crate::model::device::{CallbackRun, LINKS};
+use crate::model::path::critical_path;
 use crate::model::transition::{EXPLICIT_WAITS, PHASES};
 use crate::model::{
     At, Context, Device, DeviceWaiting, Link, Model, PhaseRun, StepRun, StepTime, Transition,
@@ -129,12 +130,25 @@ fn phase(model: &mut Model, who: TaskRef, action: &str, value: i32, start: bool,
             .iter_mut()
             .rev()
             .find(|phase| phase.end.is_none() && phase.action == action && phase.value == value);
-        if let Some(phase) = open {
+        let begun = open.map(|phase| {
             phase.end = Some(at);
-        }
+            phase.start
+        });
         if thaws {
             transition.ended = Some(at);
         }
+        path(model, action, begun, at);
+    }
+}
+
+/// Works out the critical path of a phase of steps that ends.
+fn path(model: &mut Model, action: &str, begun: Option<At>, at: At) {
+    let (Some(begun), Some(step)) = (begun, step_of_phase(action)) else { return };
+    let path = critical_path(model, step, begun, at);
+    if let Some(transition) = model.transitions.last_mut()
+        && transition.paths.len() < Step::ALL.len()
+    {
+        transition.paths.extend(path);
     }
 }
 
@@ -217,6 +231,8 @@ fn step_end(model: &mut Model, dev: ObjId, power: Power, at: At) {
     if let Some(transition) = model.transitions.last_mut() {
         let newly = u32::from(step == Step::Suspend && is_suspended && was_suspended.is_none());
         transition.suspended += newly;
+        let skipped = step == Step::Suspend && power.has(power::DIRECT_COMPLETE) == Some(true);
+        transition.direct_complete += u32::from(skipped);
         transition.to_resume += newly;
         transition.resumed += u32::from(step == Step::Resume);
         let took = at.time.saturating_sub(start.time);

@@ -52,7 +52,9 @@ pub(super) fn set_owner(
     let (waiter, kind) = waiter;
     let names_waiter = matches!(kind, LockKind::RwsemRead | LockKind::RwsemWrite);
     let owner = owner.filter(|owner| owner.tid != 0 && !(names_waiter && owner.tid == waiter.tid));
-    lock.owner = owner.map(|task| Owned { task, at, from, shared });
+    let before = lock.owner.filter(|before| owner.is_some_and(|owner| owner.tid == before.task.tid));
+    let since = before.map_or(at, |before| before.since);
+    lock.owner = owner.map(|task| Owned { task, at, since, from, shared });
 }
 
 fn lock_wait(model: &mut Model, who: TaskRef, body: &Body, wait: Wait) {
@@ -74,7 +76,7 @@ fn lock_wait_end(model: &mut Model, who: TaskRef, lock: ObjId, acquired: bool, a
     end_wait(model, who.tid);
     touch::lock_got(model, lock, at);
     if let Some(lock) = model.locks.get_mut(&lock).filter(|_| acquired && who.tid != 0) {
-        let owner = Owned { task: who, at, from: OwnerFrom::Acquired, shared: false };
+        let owner = Owned { task: who, at, since: at, from: OwnerFrom::Acquired, shared: false };
         lock.owner = exclusive.then_some(owner);
     }
 }
