@@ -119,6 +119,20 @@ pub enum Command {
         Two kernels, for a mail."
     )]
     Summary(SummaryArgs),
+    /// Tell what changed from one trace, or folder of traces, to another
+    #[command(
+        long_about = "Compares two traces, or two folders of traces: what got slower or faster, which devices are resumed \
+        at another place among the others, what is found now and was not before. From five cycles on each side \
+        on, differences that chance would show are left out.\n\n\
+        The exit code is 3 if suspend or resume as a whole is slower by more than the threshold, or if something \
+        is found that was not before; 0 if not; 1 if a trace cannot be read.",
+        after_long_help = "Examples:\n  \
+        pm-trace diff good.pmtrace bad.pmtrace\n  \
+        git bisect run sh -c './boot-and-record || exit 125; pm-trace diff good.pmtrace new.pmtrace \
+        --threshold 20;\n      case $? in 0) exit 0;; 3) exit 1;; *) exit 125;; esac'\n      \
+        Finds the commit that made resume slower (boot-and-record is yours)."
+    )]
+    Diff(DiffArgs),
     /// Pack a trace and what belongs to it into one file for a bug report
     #[command(
         long_about = "Packs a trace into one .tar.zst with all that a bug report needs: the trace, reports, the \
@@ -349,6 +363,23 @@ pub struct SummaryArgs {
     pub format: Format,
 }
 
+/// Arguments of `pm-trace diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// A trace, or a folder with traces (*.pmtrace): how it was
+    #[arg(value_name = "BEFORE")]
+    pub before: PathBuf,
+    /// A trace, or a folder with traces: how it is
+    #[arg(value_name = "AFTER")]
+    pub after: PathBuf,
+    /// Percent that a time may grow
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, value_parser = percent)]
+    pub threshold: f64,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = PlainFormat::Text)]
+    pub format: PlainFormat,
+}
+
 /// Arguments of `pm-trace bundle`.
 #[derive(Debug, Args)]
 pub struct BundleArgs {
@@ -361,6 +392,15 @@ pub struct BundleArgs {
     /// Leave everything in, for a bundle that stays with you
     #[arg(long)]
     pub no_redact: bool,
+}
+
+/// How a comparison is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlainFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }
 
 /// How a report is shown.
@@ -382,6 +422,13 @@ const MAX_BUFFER: u32 = 1024;
 
 fn at_least_one() -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(1..=u64::from(u32::MAX))
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(percent) if (0.0..=1e6).contains(&percent) => Ok(percent),
+        _ => Err("a number of percent from 0 on".to_owned()),
+    }
 }
 
 fn buffer(text: &str) -> Result<u32, String> {

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod completions;
+mod diff;
 mod doctor;
 mod man;
 mod probes;
@@ -101,6 +102,7 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Replay(args)) => replay::run(args),
         Some(Command::Config) => replay::config(),
         Some(Command::Summary(args)) => summary::run(args),
+        Some(Command::Diff(args)) => diff::run(args),
         Some(Command::Bundle(args)) => bundle::run(args),
         Some(Command::Probes(args)) => probes::run(args, context),
         Some(Command::Doctor(args)) => doctor::run(args),

@@ -3,20 +3,23 @@
 //! The cycles come from any number of traces. Each is reduced to a [`CycleRow`] as soon as its trace is read, so that
 //! memory is bounded by cycles and not by events.
 
+mod diff;
 mod stats;
+mod steps;
 mod text;
 mod times;
 
 #[cfg(test)]
 mod tests;
 
+pub use diff::{Diff, Side, Slower};
 pub use stats::Spread;
 pub use times::{Times, times};
 
 use crate::diagnose::{self, CycleSummary, Finding, Kind, Outcome, Severity, StepSummary};
 use crate::event::Nanos;
 use crate::model::Model;
-use crate::trace::Trace;
+use crate::trace::{Session, Trace};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -170,12 +173,15 @@ pub fn rows(path: &Path) -> Result<Vec<CycleRow>, crate::trace::Error> {
     for event in trace.by_ref() {
         model.apply(&event);
     }
-    let findings = diagnose::findings_at_end(&model);
-    let kernel =
-        trace.session().map_or_else(|| "unknown".to_owned(), |session| session.kernel.release.clone());
+    Ok(rows_of(&model, trace.session(), path))
+}
+
+fn rows_of(model: &Model, session: Option<&Session>, path: &Path) -> Vec<CycleRow> {
+    let findings = diagnose::findings_at_end(model);
+    let kernel = session.map_or_else(|| "unknown".to_owned(), |session| session.kernel.release.clone());
     let file = path.display().to_string();
     let row = |cycle: &CycleSummary| row(&file, &kernel, cycle, &findings);
-    Ok(diagnose::cycles(&model).iter().map(row).collect())
+    diagnose::cycles(model).iter().map(row).collect()
 }
 
 fn row(file: &str, kernel: &str, cycle: &CycleSummary, findings: &[Finding]) -> CycleRow {

@@ -1,6 +1,6 @@
 //! Cycles side by side.
 
-use super::{CycleRow, Summary, files, rows};
+use super::{CycleRow, Diff, Side, Summary, files, rows};
 use crate::diagnose::Outcome;
 use crate::runs::Times;
 use std::path::PathBuf;
@@ -74,4 +74,27 @@ fn a_folder_means_its_traces() {
     let found = files(&[folder.path().to_owned(), "x".into()]).unwrap();
     let names: Vec<_> = found.iter().filter_map(|path| path.file_name()).collect();
     assert_eq!(names, ["a.pmtrace", "b.pmtrace", "x"]);
+}
+
+/// The same on both sides is no change, and a supplier that takes seconds is named.
+#[test]
+fn recordings_compared() {
+    let side = |name: &str| Side::read(&[recorded(name)]).unwrap();
+    let same = Diff::new(&side("6.12-healthy"), &side("6.12-healthy"), 0.0);
+    assert!(!same.is_worse());
+    assert!(same.slower.is_empty() && same.faster.is_empty() && same.moved.is_empty(), "{same:?}");
+    let diff = Diff::new(&side("6.12-healthy"), &side("6.12-rescan-guarded"), 10.0);
+    assert!(diff.is_worse());
+    insta::assert_snapshot!(diff.text(100));
+}
+
+/// What hangs now did not before: that is worse whatever the times.
+#[test]
+fn what_is_found_now_is_worse() {
+    let side = |name: &str| Side::read(&[recorded(name)]).unwrap();
+    let diff = Diff::new(&side("6.1-healthy"), &side("6.1-rescan-deadlock"), 1e6);
+    assert_eq!(diff.appeared.len(), 1, "{diff:?}");
+    assert!(diff.is_worse());
+    let back = Diff::new(&side("6.1-rescan-deadlock"), &side("6.1-healthy"), 1e6);
+    assert_eq!((back.gone, back.appeared.len()), (diff.appeared, 0));
 }

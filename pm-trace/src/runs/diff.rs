@@ -1,0 +1,249 @@
+//! What is different between two sets of cycles: what got slower, what changed its order, what is found now.
+
+use super::stats::{Spread, mann_whitney};
+use super::steps::Steps;
+use super::{CycleRow, SIGNIFICANCE};
+use crate::diagnose::{Kind, seconds};
+use crate::event::{Nanos, Step};
+use crate::model::Model;
+use crate::text::Page;
+use crate::trace::Trace;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Version of the JSON comparison.
+pub const SCHEMA: u32 = 1;
+/// Callbacks that differ by less are not told, in nanoseconds.
+const LEAST: Nanos = 1_000_000;
+/// Most devices told whose order changed.
+const MOVED: usize = 20;
+
+/// Something that takes another time now.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Slower {
+    /// `suspend`, `resume`, or `resume of 1:0:0:0 (scsi)`.
+    pub what: String,
+    /// Median before, in nanoseconds.
+    pub before: Nanos,
+    /// Median after, in nanoseconds.
+    pub after: Nanos,
+    /// Probability that chance alone shows such a difference; `None` for fewer than five cycles on a side.
+    pub chance: Option<f64>,
+}
+
+impl Slower {
+    /// By how much of the time before, in percent; negative if it is faster.
+    pub fn percent(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "a percentage for people")]
+        let ratio = self.after as f64 / self.before.max(1) as f64;
+        (ratio - 1.0) * 100.0
+    }
+}
+
+/// A callback that was not there before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct New {
+    /// `resume of slow_supplier (platform)`.
+    pub what: String,
+    /// Median, in nanoseconds.
+    pub took: Nanos,
+}
+
+/// Two sets of cycles compared.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Diff {
+    /// Version of this format.
+    pub schema: u32,
+    /// Cycles before and after.
+    pub cycles: [usize; 2],
+    /// Suspend and resume as a whole, whatever the difference.
+    pub whole: Vec<Slower>,
+    /// Callbacks that take longer by more than the threshold, the largest difference first.
+    pub slower: Vec<Slower>,
+    /// Callbacks that take less time by more than the threshold, the largest difference first.
+    pub faster: Vec<Slower>,
+    /// Callbacks of a millisecond or more that there were none of before, the longest first.
+    pub new: Vec<New>,
+    /// Devices that the PM core resumes at another place among the others than before.
+    pub moved: Vec<String>,
+    /// What is found now and was not before.
+    pub appeared: Vec<String>,
+    /// What was found before and is not now.
+    pub gone: Vec<String>,
+    /// Percent that a time may grow.
+    pub threshold: f64,
+}
+
+/// One side of a comparison.
+#[derive(Debug, Default)]
+pub struct Side {
+    cycles: Vec<CycleRow>,
+    steps: Steps,
+}
+
+impl Side {
+    /// Reads traces.
+    ///
+    /// # Errors
+    /// One of them cannot be read: a comparison that leaves something out would mislead.
+    pub fn read(files: &[PathBuf]) -> Result<Self, crate::trace::Error> {
+        let mut side = Self::default();
+        for file in files {
+            let mut trace = Trace::open(file)?;
+            let mut model = Model::new();
+            let mut steps = std::mem::take(&mut side.steps);
+            for event in trace.by_ref() {
+                model.apply(&event);
+                steps.take(&event);
+            }
+            // Ids are those of one trace.
+            side.steps = steps.next_trace();
+            side.cycles.extend(super::rows_of(&model, trace.session(), file));
+        }
+        Ok(side)
+    }
+
+    fn findings(&self) -> BTreeSet<(Kind, &str)> {
+        let found = self.cycles.iter().flat_map(|cycle| &cycle.found);
+        found.map(|found| (found.kind, found.title.as_str())).collect()
+    }
+}
+
+impl Diff {
+    /// Compares; a time that grew by more than `threshold` percent is slower.
+    pub fn new(before: &Side, after: &Side, threshold: f64) -> Self {
+        let times =
+            |side: &Side, of: fn(&CycleRow) -> Option<Nanos>| side.cycles.iter().filter_map(of).collect();
+        let whole = [
+            compare("suspend", times(before, |c| c.times.suspend), times(after, |c| c.times.suspend)),
+            compare("resume", times(before, |c| c.times.resume), times(after, |c| c.times.resume)),
+        ];
+        let mut differ: Vec<Slower> = after
+            .steps
+            .callbacks()
+            .filter_map(|(device, step, now)| {
+                let then = before.steps.callback(device, step)?;
+                compare(&format!("{step} of {device}"), then.to_vec(), now.to_vec())
+            })
+            .filter(|slower| slower.before.abs_diff(slower.after) >= LEAST && is_real(slower))
+            .collect();
+        differ.sort_by_key(|slower| std::cmp::Reverse(slower.before.abs_diff(slower.after)));
+        let slower = differ.iter().filter(|slower| slower.percent() > threshold).cloned().collect();
+        let faster = differ.iter().filter(|slower| slower.percent() < -threshold).cloned().collect();
+        let is_new = |(device, step, now): (&_, &'static str, &[Nanos])| {
+            let took = Spread::of(now.to_vec())?.median;
+            let known = before.steps.callback(device, step).is_some_and(|then| !then.is_empty());
+            (!known && took >= LEAST).then(|| New { what: format!("{step} of {device}"), took })
+        };
+        let mut new: Vec<New> = after.steps.callbacks().filter_map(is_new).collect();
+        new.sort_by_key(|new| std::cmp::Reverse(new.took));
+        let (then, now) = (before.findings(), after.findings());
+        let titles = |found: BTreeSet<&(Kind, &str)>| found.iter().map(|found| found.1.to_owned()).collect();
+        Self {
+            schema: SCHEMA,
+            cycles: [before.cycles.len(), after.cycles.len()],
+            whole: whole.into_iter().flatten().collect(),
+            slower,
+            faster,
+            new,
+            moved: moved(&before.steps, &after.steps),
+            appeared: titles(now.difference(&then).collect()),
+            gone: titles(then.difference(&now).collect()),
+            threshold,
+        }
+    }
+
+    /// Suspend or resume as a whole is slower by more than the threshold, or something is found that was not before.
+    pub fn is_worse(&self) -> bool {
+        !self.appeared.is_empty()
+            || self.whole.iter().any(|whole| whole.percent() > self.threshold && is_real(whole))
+    }
+
+    /// For a terminal.
+    pub fn text(&self, columns: usize) -> String {
+        let mut page = Page::new(columns);
+        let [before, after] = self.cycles;
+        let verdict = if self.is_worse() { "WORSE" } else { "OK" };
+        let limit = format!("{} % is the threshold", self.threshold);
+        page.margins(&format!("{verdict}  cycles: {before} before, {after} after"), &limit);
+        let changed = |slower: &Slower| {
+            let chance = match slower.chance {
+                Some(_) if is_real(slower) => "",
+                Some(_) => ", no more than chance",
+                None => "",
+            };
+            let (before, after) = (seconds(slower.before), seconds(slower.after));
+            format!("{}: {before} -> {after} ({:+.0} %{chance})", slower.what, slower.percent())
+        };
+        let mut told = |title: &str, lines: Vec<String>| {
+            for (place, line) in lines.iter().enumerate() {
+                page.paragraph(&format!("  {:<11}", if place == 0 { title } else { "" }), line);
+            }
+        };
+        told("whole", self.whole.iter().map(changed).collect());
+        told("appeared", self.appeared.clone());
+        told("gone", self.gone.clone());
+        told("new", self.new.iter().map(|new| format!("{}: {}", new.what, seconds(new.took))).collect());
+        told("slower", self.slower.iter().map(changed).collect());
+        told("faster", self.faster.iter().map(changed).collect());
+        if !self.moved.is_empty() {
+            told(
+                "moved",
+                vec![format!("resumed at another place among the others: {}", self.moved.join(", "))],
+            );
+        }
+        if self.whole.iter().any(|whole| whole.chance.is_none()) {
+            page.paragraph(
+                "  note       ",
+                "fewer than five cycles on a side: nothing of this can be told from chance",
+            );
+        }
+        page.into_text()
+    }
+
+    /// For programs: one JSON object, indented, with a line feed at its end.
+    ///
+    /// # Errors
+    /// Never in practice; the serializer's error is passed on.
+    pub fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self).map(|json| json + "\n")
+    }
+}
+
+fn compare(what: &str, before: Vec<Nanos>, after: Vec<Nanos>) -> Option<Slower> {
+    let chance = mann_whitney(&before, &after);
+    let (before, after) = (Spread::of(before)?.median, Spread::of(after)?.median);
+    Some(Slower { what: what.to_owned(), before, after, chance })
+}
+
+/// It is more than chance, as far as that can be told.
+fn is_real(slower: &Slower) -> bool {
+    slower.chance.is_none_or(|chance| chance < SIGNIFICANCE)
+}
+
+/// Devices that have to be taken out for the rest to be in the same order on both sides: all that are not in a longest
+/// common subsequence.
+fn moved(before: &Steps, after: &Steps) -> Vec<String> {
+    let (then, now) = (before.order(Step::Resume), after.order(Step::Resume));
+    let places: std::collections::HashMap<_, usize> = then.iter().enumerate().map(|(n, d)| (*d, n)).collect();
+    let common: Vec<(usize, _)> =
+        now.iter().filter_map(|device| Some((*places.get(device)?, *device))).collect();
+    // Patience sorting: the last of the best run of each length, and where each came from.
+    let mut ends: Vec<usize> = Vec::new();
+    let mut from: Vec<Option<usize>> = Vec::with_capacity(common.len());
+    for (number, (place, _)) in common.iter().enumerate() {
+        let length = ends.partition_point(|&end| common[end].0 < *place);
+        from.push(length.checked_sub(1).map(|shorter| ends[shorter]));
+        if length == ends.len() { ends.push(number) } else { ends[length] = number }
+    }
+    let mut stays = BTreeSet::new();
+    let mut at = ends.last().copied();
+    while let Some(number) = at {
+        stays.insert(number);
+        at = from[number];
+    }
+    let moved = common.iter().enumerate().filter(|(number, _)| !stays.contains(number));
+    moved.map(|(_, (_, device))| device.to_string()).take(MOVED).collect()
+}
