@@ -6,6 +6,7 @@
 //! | [`hooks`] | the table of hooks: what each means, where it is put, what is lost without it |
 //! | [`loader`] | the eBPF object and its maps |
 //! | [`probes`] | loading and attaching, the counters of each program |
+//! | [`awake`] | staying awake in suspends that others start |
 //! | [`ids`] | small numbers for kernel addresses |
 //! | [`decode`] | records into events |
 //! | [`drain`] | the ring buffer into a stream of events, with loss and undecodable records |
@@ -14,22 +15,33 @@
 //! | [`switches`] | the machine's switches (RTC alarm, `pm_test`, sleep state), put back afterwards |
 //! | [`freezer`] | `/dev/snapshot`: freezing everybody else |
 //! | [`live`] | the collector that runs meanwhile |
+//! | [`guard`] | the thread that looks after the collector and carries out its orders |
+//! | [`last_resort`] | restarting or panicking a machine that does not come back |
+//! | [`memory`] | memory that does not depend on a disk |
+//! | [`outputs`] | the consoles, logs, connections and files that a verdict goes to |
+//! | [`stream`] | addresses to send a verdict to |
 //! | [`voice`] | saying things while the machine is stuck |
 //! | [`record`] | recording the suspends that something else starts |
 //! | [`suspend`] | one cycle of suspend and resume |
 
+pub mod awake;
 pub mod decode;
 pub mod drain;
 pub mod freezer;
+pub mod guard;
 pub mod head;
 pub mod hooks;
 pub mod ids;
+pub mod last_resort;
 mod links;
 pub mod live;
 pub mod loader;
+pub mod memory;
+pub mod outputs;
 pub mod probes;
 pub mod record;
 pub mod recorder;
+pub mod stream;
 pub mod suspend;
 pub mod switches;
 pub mod voice;

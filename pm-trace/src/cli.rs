@@ -1,5 +1,7 @@
 //! The command line: what can be asked for, and the words that explain it.
 
+use crate::capture::last_resort::OnStall;
+use crate::capture::stream::Address;
 use crate::tui::theme::Theme;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -70,7 +72,9 @@ pub enum Command {
         sudo pm-trace suspend --pm-test devices --cycles 10\n      \
         Suspend and resume only the devices, ten times: no real sleep, no wake-up needed.\n  \
         sudo pm-trace suspend --live --tee /dev/ttyS1\n      \
-        Send the trace over a serial line too, where it survives a reset."
+        Send the trace over a serial line too, where it survives a reset.\n  \
+        sudo pm-trace suspend --live --on-stall panic --stream tcp:192.0.2.1:7000\n      \
+        Tell another machine; a machine that is stuck panics, so that pstore or kdump keep the verdict."
     )]
     Suspend(SuspendArgs),
     /// Record the suspends that something else starts, and report (root)
@@ -82,7 +86,9 @@ pub enum Command {
         after_long_help = "Examples:\n  \
         sudo pm-trace record -- rtcwake -m mem -s 20\n  \
         sudo pm-trace record --cycles 3 --timeout 3600\n      \
-        The next three suspends, however they start, but at most an hour."
+        The next three suspends, however they start, but at most an hour.\n  \
+        sudo pm-trace record --daemon --keep 5\n      \
+        Every suspend from now on; the traces of the last five are kept in /var/lib/pm-trace."
     )]
     Record(RecordArgs),
     /// Explain a trace file
@@ -147,6 +153,20 @@ pub enum Command {
         What is in it."
     )]
     Bundle(BundleArgs),
+    /// Gather what survived a reset, and report (root, to see all of it)
+    #[command(
+        long_about = "Gathers what survived a reset after a lockup: traces that were cut off, the kernel's \
+        persistent store (pstore, also what systemd-pstore moved to /var/lib/systemd/pstore), trace buffers in \
+        reserved memory, the previous boot's journal. It finds the verdicts in them, and says of each part \
+        where it came from and of each place that holds nothing why. Traces are looked for in \
+        /var/lib/pm-trace and where the last recordings were written.",
+        after_long_help = "Examples:\n  \
+        sudo pm-trace recover\n  \
+        sudo pm-trace recover -o report.txt\n  \
+        sudo pm-trace recover /mnt/traces\n      \
+        Look at the traces in this folder instead of the usual places."
+    )]
+    Recover(RecoverArgs),
     /// List what is traced, and where on this kernel (root)
     #[command(
         long_about = "Lists every hook: what it sees, the function or tracepoint it is put on on this \
@@ -189,6 +209,19 @@ pub struct SuspendArgs {
     /// Stay awake while everything else is frozen, and name a lockup while it lasts
     #[arg(long)]
     pub live: bool,
+    /// Call it a stall when nothing gets on for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = at_least_one())]
+    pub stall_after: u32,
+    /// What to do when the machine has been stuck for that long and the verdict is out
+    #[arg(long, value_enum, default_value_t = Resort::Wait, requires = "live")]
+    pub on_stall: Resort,
+    /// Send what is said to tcp:HOST:PORT, unix:PATH or vsock:CID:PORT too, where somebody listens
+    #[arg(long, value_name = "ADDRESS", requires = "live")]
+    pub stream: Option<Address>,
+    /// Say it on this console instead: a virtual terminal such as /dev/tty8, which is brought to the screen when
+    /// the machine is stuck, or a serial line such as /dev/ttyS0
+    #[arg(long, value_name = "PATH", requires = "live")]
+    pub tty: Option<PathBuf>,
     /// Where the trace goes.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -200,6 +233,23 @@ pub struct RecordArgs {
     /// Stop after so many suspends; without it after one, or when COMMAND ends
     #[arg(long, value_name = "N", value_parser = at_least_one())]
     pub cycles: Option<u32>,
+    /// Stay awake in every suspend, whoever starts it, and name a lockup while it lasts. The kernel warns at each
+    /// thaw and taints itself; refused where that would panic the machine (kernel.panic_on_warn)
+    #[arg(long, conflicts_with_all = ["daemon", "command"])]
+    pub stay_awake: bool,
+    /// Record every suspend to a trace of its own until stopped, and keep the last ones: for a service
+    /// (packaging/pm-trace.service)
+    #[arg(long, conflicts_with_all = ["cycles", "timeout", "output", "force", "tee", "command"])]
+    pub daemon: bool,
+    /// Folder for the traces of --daemon [default: /var/lib/pm-trace]
+    #[arg(long, value_name = "DIRECTORY", requires = "daemon")]
+    pub directory: Option<PathBuf>,
+    /// Keep so many traces in it
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "daemon")]
+    pub keep: usize,
+    /// Keep no more than so many MiB of traces in it, but always the last
+    #[arg(long, value_name = "MIB", default_value_t = 512, requires = "daemon")]
+    pub keep_size: u32,
     /// Stop after so many seconds, whatever happened
     #[arg(long, value_name = "SECONDS", value_parser = at_least_one())]
     pub timeout: Option<u32>,
@@ -291,6 +341,23 @@ impl From<ThemeName> for Theme {
             ThemeName::Mono => Self::Mono,
         }
     }
+}
+
+/// Arguments of `recover`.
+#[derive(Clone, Debug, Args)]
+pub struct RecoverArgs {
+    /// Traces, or folders with traces, to look at instead of the usual places
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Write the report to this file, which must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Show it as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Look at the disk of another system, mounted here
+    #[arg(long, value_name = "DIRECTORY", default_value = "/")]
+    pub root: PathBuf,
 }
 
 /// Arguments of `probes`.
@@ -401,6 +468,28 @@ pub enum PlainFormat {
     Text,
     /// For programs
     Json,
+}
+
+/// What to do with a machine that does not come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Resort {
+    /// Wait
+    Wait,
+    /// Synchronise the file systems that can be, and restart
+    Reboot,
+    /// Panic: kdump, efi-pstore or ramoops keep the kernel log with the verdict in it
+    Panic,
+}
+
+impl Resort {
+    /// The same for the recorder.
+    pub const fn action(self) -> OnStall {
+        match self {
+            Self::Wait => OnStall::Wait,
+            Self::Reboot => OnStall::Reboot,
+            Self::Panic => OnStall::Panic,
+        }
+    }
 }
 
 /// How a report is shown.

@@ -3,12 +3,14 @@
 
 mod bundle;
 mod completions;
+mod daemon;
 mod diff;
 mod doctor;
 mod man;
 mod probes;
 mod record;
 mod recording;
+mod recover;
 mod replay;
 mod report;
 mod schema;
@@ -26,6 +28,8 @@ use clap::CommandFactory;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// How a command ended without an error.
@@ -99,6 +103,7 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Suspend(args)) => suspend::run(args, context),
         Some(Command::Record(args)) => record::run(args, context),
         Some(Command::Report(args)) => report::run(args),
+        Some(Command::Recover(args)) => recover::run(args),
         Some(Command::Replay(args)) => replay::run(args),
         Some(Command::Config) => replay::config(),
         Some(Command::Summary(args)) => summary::run(args),
@@ -146,6 +151,19 @@ pub(crate) fn require_root(command: &str, why: &str) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Set by a signal that asks to stop. The machine's switches are put back on the way out, so nothing may
+/// end the program at once.
+///
+/// # Errors
+/// The signals cannot be received.
+pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot receive signals")?;
+    }
+    Ok(stop)
 }
 
 /// The trace file asked for, or one named after date and time (UTC) in the current directory.

@@ -51,7 +51,7 @@ pub use finding::{
     PartyKind, Relation, Severity, TaskName,
 };
 pub use graph::{Edge, Graph, Node};
-pub(crate) use known::{Shape, issue as known_issue};
+pub(crate) use known::{Shape, by_id as known_by_id, issue as known_issue};
 pub use narrate::{narrate, stack_of};
 pub use rules::{Condition, Fix, LinkCondition, Rule, RuleError, Rules, Versions};
 pub use state::{DeviceState, Standing, device_name, standing, states};

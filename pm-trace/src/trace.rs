@@ -13,6 +13,7 @@
 
 mod block;
 mod error;
+pub mod keep;
 mod note;
 mod output;
 mod reader;

@@ -1,14 +1,17 @@
 //! Terminal lines, written by somebody who is awake while they are suspended.
 
+use crate::patient::{GiveUp, Patient};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::Duration;
 
-/// Time between two tries while the line takes nothing.
-const RETRY: Duration = Duration::from_millis(10);
+mod ioctl {
+    // include/uapi/linux/vt.h
+    nix::ioctl_write_int_bad!(activate, 0x5606);
+}
 
 /// A terminal line that is never waited for inside its driver.
 ///
@@ -16,7 +19,7 @@ const RETRY: Duration = Duration::from_millis(10);
 /// always start the transmitter again, and only the next write would. So the line is opened non-blocking,
 /// and what it does not take now is offered again.
 #[derive(Debug)]
-pub struct Line(File);
+pub struct Line(Patient);
 
 impl Line {
     /// Opens the line without waiting for a carrier, and not as controlling terminal.
@@ -25,7 +28,13 @@ impl Line {
     /// It cannot be opened for writing.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        OpenOptions::new().write(true).custom_flags(flags.bits()).open(path).map(Self)
+        let file = OpenOptions::new().write(true).custom_flags(flags.bits()).open(path)?;
+        Patient::new(file).map(Self)
+    }
+
+    /// Ends waiting for the line.
+    pub fn give_up(&self) -> GiveUp {
+        self.0.give_up()
     }
 
     /// Makes the line transparent for bytes: raw, no flow or modem control. Its speed is left as it is.
@@ -34,26 +43,54 @@ impl Line {
     /// It is no terminal line.
     pub fn make_raw(&self) -> io::Result<()> {
         use nix::sys::termios::{ControlFlags, SetArg, cfmakeraw, tcgetattr, tcsetattr};
-        let mut settings = tcgetattr(&self.0)?;
+        let mut settings = tcgetattr(self.0.file())?;
         cfmakeraw(&mut settings);
         settings.control_flags |= ControlFlags::CLOCAL;
         settings.control_flags -= ControlFlags::CRTSCTS;
-        tcsetattr(&self.0, SetArg::TCSANOW, &settings)?;
+        tcsetattr(self.0.file(), SetArg::TCSANOW, &settings)?;
         Ok(())
     }
 }
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match self.0.write(bytes) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(RETRY),
-                result => return result,
-            }
-        }
+        self.0.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A virtual terminal that can be brought to the screen.
+#[derive(Debug)]
+pub struct Screen {
+    /// Any virtual terminal answers for all.
+    console: File,
+    number: u8,
+}
+
+impl Screen {
+    /// The screen of `/dev/ttyN`; `None` if the path names no virtual terminal, such as a serial line.
+    ///
+    /// # Errors
+    /// The console cannot be opened.
+    pub fn of(path: &Path) -> io::Result<Option<Self>> {
+        let name = path.strip_prefix("/dev").ok().and_then(Path::to_str).unwrap_or_default();
+        // 1 to MAX_NR_CONSOLES (include/uapi/linux/vt.h).
+        let number = name.strip_prefix("tty").and_then(|number| number.parse().ok());
+        let Some(number) = number.filter(|number| (1..=63).contains(number)) else { return Ok(None) };
+        Ok(Some(Self { console: File::open("/dev/tty0")?, number }))
+    }
+
+    /// Brings it to the screen: asks for that and does not wait until it is so. A graphical session that owns
+    /// the screen has to agree, and is frozen.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn show(&self) -> io::Result<()> {
+        // SAFETY: the descriptor is open, the argument is a number.
+        unsafe { ioctl::activate(self.console.as_raw_fd(), self.number.into()) }?;
         Ok(())
     }
 }

@@ -55,7 +55,7 @@ async fn record(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let deadline = until.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
-    let mut watch = Window { last: Instant::now(), under_way: Instant::now(), cycles: 0 };
+    let mut watch = Window::new();
     let mut ended = None;
     recorder.await_transition()?;
     let mut child = start()?;
@@ -67,7 +67,8 @@ async fn record(
             () = sleep_until(deadline), if ended.is_none() => ended = Some(Ended::Timeout),
             status = wait(&mut child), if ended.is_none() => ended = Some(Ended::Command(status?)),
         }
-        if let Some(integrity) = watch.step(recorder)? {
+        let drained = if recorder.window_is_open()? { recorder.drain() } else { 0 };
+        if let Some(integrity) = watch.step(recorder, drained)? {
             told(recorder, &integrity);
             if until.cycles.is_some_and(|cycles| watch.cycles >= cycles) {
                 ended.get_or_insert(Ended::Cycles);
@@ -100,7 +101,7 @@ async fn wait(child: &mut Option<Child>) -> std::io::Result<ExitStatus> {
 }
 
 /// The window that transitions open and quiet closes.
-struct Window {
+pub(super) struct Window {
     /// When something last happened.
     last: Instant,
     /// When the transition was last seen under way.
@@ -109,12 +110,26 @@ struct Window {
 }
 
 impl Window {
-    /// Drains; closes the window when a transition is over and says whether all of it arrived.
-    fn step(&mut self, recorder: &mut Recorder) -> Result<Option<Integrity>, RecordError> {
+    pub(super) fn new() -> Self {
+        Self { last: Instant::now(), under_way: Instant::now(), cycles: 0 }
+    }
+
+    /// Transitions so far.
+    pub(super) fn cycles(&self) -> u32 {
+        self.cycles
+    }
+
+    /// After so many events were drained: closes the window when a transition is over, and says whether all of it
+    /// arrived.
+    pub(super) fn step(
+        &mut self,
+        recorder: &mut Recorder,
+        drained: usize,
+    ) -> Result<Option<Integrity>, RecordError> {
         if !recorder.window_is_open()? {
             return Ok(None);
         }
-        if recorder.drain() > 0 {
+        if drained > 0 {
             self.last = Instant::now();
         }
         let under_way = recorder.model().transition().is_some_and(|transition| transition.phase().is_some());

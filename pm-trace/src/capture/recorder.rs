@@ -11,10 +11,11 @@ use crate::kernel::symbols::Symbols;
 use crate::kernel::system::System;
 use crate::kernel::{clock, layout};
 use crate::model::Model;
+use crate::report::Report;
 use crate::trace::{self, Checkpoint, HookCounts, Mode, Overwrite, Session, Status, Totals, Writer};
 use aya::maps::{MapData, RingBuf};
 use pm_trace_common::control::armed;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// After a transition's last phase, recording goes on until nothing has happened for this long: work that the
@@ -319,9 +320,54 @@ impl Recorder {
         Ok(integrity(&self.checkpoint()?))
     }
 
-    /// Findings at this time.
-    pub fn findings(&self) -> Vec<Finding> {
-        diagnose::findings(self.analysis.model(), boottime())
+    /// Findings at this time; what holds the transition up for `stall` is one.
+    pub fn findings(&self, stall: Duration) -> Vec<Finding> {
+        let stall = Nanos::try_from(stall.as_nanos()).unwrap_or(Nanos::MAX);
+        let options = diagnose::Options { stall, ..diagnose::Options::LIVE };
+        diagnose::findings_with(self.analysis.model(), boottime(), options)
+    }
+
+    /// Findings between two transitions, of all that this trace tells.
+    pub fn findings_at_end(&self) -> Vec<Finding> {
+        self.analysis.findings_at_end()
+    }
+
+    /// The report at this time, with these findings.
+    pub fn report(&self, findings: Vec<Finding>) -> Report {
+        Report::new(Some(&self.session), self.analysis.model(), findings, Vec::new())
+    }
+
+    /// Where the trace goes.
+    pub fn path(&self) -> &Path {
+        self.writer.path()
+    }
+
+    /// Closes the trace between two transitions, and goes on in another one that knows nothing of the first.
+    ///
+    /// # Errors
+    /// The new trace cannot be created: the old one stays open. Or the old one is not complete on disk: the new one
+    /// is open.
+    pub fn next_trace(&mut self, path: &Path) -> Result<(), RecordError> {
+        let clocks = clock::now();
+        let session = Session { started: clocks.utc(), clocks, ..self.session.clone() };
+        let writer = Writer::create(path, &session, Overwrite::Refuse)?;
+        let hooks = self.checkpoint();
+        let old = std::mem::replace(&mut self.writer, writer);
+        self.session = session;
+        self.analysis = Analysis::default();
+        self.analysis.set_kernel(&self.session.kernel.release);
+        let cycles = std::mem::take(&mut self.cycles);
+        old.finish(Totals { clocks, cycles, hooks: hooks?, ..Totals::default() })?;
+        Ok(())
+    }
+
+    /// Ends the recording; a trace without any transition is removed.
+    pub fn discard_if_empty(self) {
+        let is_empty = self.analysis.model().transition().is_none();
+        let recording = self.finish();
+        if is_empty && let Err(error) = std::fs::remove_file(&recording.path) {
+            log::warn!("cannot remove the empty trace {}: {error}", crate::text::path(&recording.path));
+        }
     }
 
     /// What is known now.

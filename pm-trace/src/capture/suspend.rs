@@ -1,20 +1,32 @@
 //! Suspending the machine, watched.
 
 use super::freezer::{FreezeError, Frozen};
-use super::live;
-use super::recorder::{Integrity, LINGER_MOST, LINGER_QUIET, RecordError, RecordOptions, Recorder};
+use super::guard::{self, Guard};
+use super::last_resort::{LastResort, NoTrigger, OnStall};
+use super::live::{self, Desk};
+use super::memory::{self, Locked};
+use super::outputs::{OutputError, Outputs};
+use super::recorder::{Integrity, LINGER_MOST, LINGER_QUIET, RecordError, Recorder};
+use super::stream::Address;
 use super::switches::{self, SwitchError, WakeAlarm};
-use super::voice::{self, Voice};
+use super::voice::Voice;
 use crate::event::Nanos;
-use crate::trace::Mode;
-use nix::sys::mman::{MlockAllFlags, mlockall, munlockall};
+use crate::pulse::Pulse;
+use crate::tty::Screen;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 /// How long threads may take to end before user space is thawed.
 const THREADS_END: Duration = Duration::from_secs(5);
 /// Stack of the collector's thread. Memory is locked, so it is all there.
 const COLLECTOR_STACK: usize = 2 << 20;
+/// And of the guard's.
+const GUARD_STACK: usize = 256 << 10;
+/// Orders that wait for the guard.
+const ORDERS: usize = 8;
 
 /// How to suspend.
 #[derive(Clone, Debug)]
@@ -27,6 +39,72 @@ pub struct SuspendOptions {
     pub pm_test: Option<String>,
     /// How often.
     pub cycles: u32,
+}
+
+/// What to do while everything else is frozen.
+#[derive(Clone, Debug)]
+pub struct LiveOptions {
+    /// What holds the transition up for so long is a stall, and is when `on_stall` is due.
+    pub stall_after: Duration,
+    /// What to do then.
+    pub on_stall: OnStall,
+    /// Who gets what is said, besides the console.
+    pub stream: Option<Address>,
+    /// The console, instead of standard output.
+    pub tty: Option<PathBuf>,
+    /// Where the report goes when there is a verdict.
+    pub report: PathBuf,
+}
+
+/// Live mode, ready: everything open, memory locked.
+pub struct Live {
+    stall_after: Duration,
+    outputs: Outputs,
+    resort: LastResort,
+    screen: Option<Screen>,
+    _locked: Locked,
+}
+
+impl Live {
+    /// Opens and locks. [`memory::one_heap`] should have been called when the program had one thread.
+    ///
+    /// # Errors
+    /// The console, the connection or the last resort cannot be had.
+    pub fn prepare(options: &LiveOptions, recorder: &mut Recorder) -> Result<Self, SuspendError> {
+        let tty = options.tty.as_deref();
+        let outputs = Outputs::open(tty, options.stream.as_ref(), Some(options.report.clone()))?;
+        let resort = LastResort::prepare(options.on_stall)?;
+        let screen = tty.map(screen_of).transpose()?.flatten();
+        recorder.writer().limit_backlog(memory::FILE_BACKLOG, memory::TEE_BACKLOG);
+        Ok(Self { stall_after: options.stall_after, outputs, resort, screen, _locked: Locked::lock() })
+    }
+}
+
+impl Live {
+    /// Where the voice speaks.
+    pub(super) fn outputs(&self) -> &Outputs {
+        &self.outputs
+    }
+
+    /// What is a stall.
+    pub(super) fn stall_after(&self) -> Duration {
+        self.stall_after
+    }
+
+    /// The guard of a collector.
+    pub(super) fn guard<'a>(
+        &'a self,
+        voice: &'a Voice,
+        pulse: Arc<Pulse>,
+        collector: Arc<Pulse>,
+    ) -> Guard<'a> {
+        let (resort, screen, after) = (&self.resort, self.screen.as_ref(), self.stall_after);
+        Guard { pulse, collector, voice, resort, screen, after }
+    }
+}
+
+fn screen_of(path: &Path) -> Result<Option<Screen>, SuspendError> {
+    Screen::of(path).map_err(|source| OutputError::Tty { path: path.to_owned(), source }.into())
 }
 
 /// Why a cycle failed.
@@ -53,15 +131,21 @@ pub enum SuspendError {
          /dev/snapshot enters, and the machine would really sleep. Take 'devices', or leave out --live"
     )]
     FreezerTest,
+    /// A console or a connection for the verdict.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// Restarting or panicking.
+    #[error(transparent)]
+    NoTrigger(#[from] NoTrigger),
     /// Threads of the live collector.
     #[error("the live collector could not run: {0}")]
     Collector(std::io::Error),
     /// A thread would have been left behind.
     #[error(
-        "a thread of pm-trace is still writing to an output that blocks; user space is thawed when pm-trace \
-         ends, and the kernel then warns about the thread"
+        "threads of pm-trace are still blocked in what they write to ({0}); user space is thawed when pm-trace \
+         ends, and the kernel then warns about the threads"
     )]
-    ThreadLeft,
+    ThreadLeft(String),
 }
 
 /// What happened in a cycle.
@@ -90,7 +174,7 @@ pub fn check_live(options: &SuspendOptions) -> Result<(), SuspendError> {
     Ok(Frozen::probe()?)
 }
 
-/// Runs one cycle of suspend and resume.
+/// Runs one cycle of suspend and resume, awake meanwhile if `live` is ready.
 ///
 /// # Errors
 /// The machine's switches cannot be set, or the recording fails as a whole. That the suspend itself did not
@@ -98,15 +182,15 @@ pub fn check_live(options: &SuspendOptions) -> Result<(), SuspendError> {
 pub fn cycle(
     recorder: &mut Recorder,
     options: &SuspendOptions,
-    record: &RecordOptions,
+    live: Option<&Live>,
 ) -> Result<Cycle, SuspendError> {
     let _level = options.pm_test.as_deref().map(switches::pm_test).transpose()?;
     let alarm = options.wake.map(WakeAlarm::set).transpose()?;
     recorder.open_window()?;
     let began = super::recorder::boottime();
-    let result = match record.mode {
-        Mode::Live => live_cycle(recorder),
-        Mode::Watch => switches::enter(&options.state).map_err(Into::into),
+    let result = match live {
+        Some(live) => live_cycle(recorder, live),
+        None => switches::enter(&options.state).map_err(Into::into),
     };
     let away = super::recorder::boottime().saturating_sub(began);
     drop(alarm);
@@ -128,71 +212,62 @@ fn linger(recorder: &mut Recorder) {
     }
 }
 
-/// Memory locked in place: a page that has to come from a suspended disk would stop the collector.
-struct Locked;
-
-impl Locked {
-    fn lock() -> Self {
-        if let Err(error) = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
-            log::warn!(
-                "cannot lock memory ({error}): pm-trace may stop if its pages are on a suspended disk"
-            );
-        }
-        Self
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        if let Err(error) = munlockall() {
-            log::debug!("cannot unlock memory: {error}");
-        }
-    }
-}
-
-fn live_cycle(recorder: &mut Recorder) -> Result<(), SuspendError> {
-    let _locked = Locked::lock();
-    let kernel_log = voice::kernel_log();
+fn live_cycle(recorder: &mut Recorder, live: &Live) -> Result<(), SuspendError> {
+    let before = memory::resident_kib();
     let frozen = Frozen::freeze()?;
     // From here on every new thread is exempt, and has to be gone before the thaw.
-    let result = awake(recorder, &frozen, kernel_log);
-    if matches!(result, Err(SuspendError::ThreadLeft)) {
+    let result = awake(recorder, &frozen, live);
+    if matches!(result, Err(SuspendError::ThreadLeft(_))) {
         return result;
     }
     frozen.thaw()?;
+    let after = memory::resident_kib();
+    log::info!("memory: {after} KiB resident, {} KiB more than before", after.saturating_sub(before));
     result
 }
 
-fn awake(
-    recorder: &mut Recorder,
-    frozen: &Frozen,
-    kernel_log: Option<std::fs::File>,
-) -> Result<(), SuspendError> {
-    let mut voice = Voice::start(kernel_log).map_err(SuspendError::Collector)?;
+fn awake(recorder: &mut Recorder, frozen: &Frozen, live: &Live) -> Result<(), SuspendError> {
+    let voice = Voice::start(&live.outputs).map_err(SuspendError::Collector)?;
     let background = recorder.writer().go_background();
     let result = match background {
-        Ok(()) => suspend_with_collector(recorder, frozen, &mut voice),
+        Ok(()) => suspend_with_collector(recorder, frozen, live, &voice),
         Err(error) => Err(SuspendError::Record(error.into())),
     };
-    let written = recorder.writer().go_foreground(THREADS_END);
-    let said = voice.finish(THREADS_END);
-    if written && said { result } else { Err(SuspendError::ThreadLeft) }
+    let mut left = Vec::new();
+    if !recorder.writer().go_foreground(THREADS_END) {
+        left.push("the trace".to_owned());
+    }
+    left.extend(voice.finish(THREADS_END));
+    if left.is_empty() { result } else { Err(SuspendError::ThreadLeft(left.join(", "))) }
 }
 
 fn suspend_with_collector(
     recorder: &mut Recorder,
     frozen: &Frozen,
-    voice: &mut Voice,
+    live: &Live,
+    voice: &Voice,
 ) -> Result<(), SuspendError> {
     let done = AtomicBool::new(false);
+    let collecting = Pulse::new("collector", "nobody looks for lockups, and nothing is recorded any more");
+    let guarding = Pulse::new("guard", "nobody looks after the collector, and --on-stall does nothing");
+    let mut others = recorder.writer().pulses();
+    others.extend(voice.pulses());
+    others.push(Arc::clone(&guarding));
+    let (orders, taken) = sync_channel(ORDERS);
+    let desk = Desk { voice, orders, stall_after: live.stall_after, pulse: Arc::clone(&collecting), others };
+    let guard = live.guard(voice, guarding, collecting);
+    let named = |name: &str, stack| std::thread::Builder::new().name(name.to_owned()).stack_size(stack);
+    let (desk, guard, done) = (&desk, &guard, &done);
     std::thread::scope(|scope| {
-        let collector = std::thread::Builder::new()
-            .name("collector".to_owned())
-            .stack_size(COLLECTOR_STACK)
-            .spawn_scoped(scope, || live::collect(recorder, voice, &done))
+        let collector = named("collector", COLLECTOR_STACK)
+            .spawn_scoped(scope, move || live::collect(recorder, desk, done))
             .map_err(SuspendError::Collector)?;
-        let suspended = frozen.suspend();
+        let guarded = named("guard", GUARD_STACK)
+            .spawn_scoped(scope, move || guard::keep(guard, &taken, done))
+            .map_err(SuspendError::Collector);
+        let suspended = if guarded.is_ok() { frozen.suspend() } else { Ok(()) };
         done.store(true, Ordering::Release);
+        guarded?;
         match collector.join() {
             Ok(collected) => collected.map_err(SuspendError::Collector)?,
             Err(panic) => std::panic::resume_unwind(panic),

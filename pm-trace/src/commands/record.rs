@@ -2,11 +2,19 @@
 
 use super::recording::{self, Plan};
 use super::{Context, Outcome, require_root, say};
+use crate::capture::awake;
+use crate::capture::last_resort::OnStall;
+use crate::capture::memory;
 use crate::capture::record::{self, Ended, Until};
+use crate::capture::suspend::{Live, LiveOptions};
 use crate::cli::RecordArgs;
+use crate::kernel::system;
 use crate::trace::Mode;
 use std::time::Duration;
 use tokio::process::{Child, Command};
+
+/// What is a stall to who stays awake.
+const STALL_AFTER: Duration = Duration::from_secs(10);
 
 /// Records what something else starts, and reports.
 ///
@@ -14,6 +22,12 @@ use tokio::process::{Child, Command};
 /// Not root, nothing can be traced, the command cannot be started or failed.
 pub(super) fn run(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcome> {
     require_root("record", "loading eBPF programs needs it")?;
+    if args.daemon {
+        return super::daemon::run(args, context);
+    }
+    if args.stay_awake {
+        return stay_awake(args, context);
+    }
     let plan = Plan { output: &args.output, mode: Mode::Watch, state: None };
     let (mut recorder, _) = recording::start(&plan, context)?;
     // Without a command and a number, one transition is what is waited for.
@@ -48,6 +62,39 @@ pub(super) fn run(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcom
         }
         _ => Ok(outcome),
     }
+}
+
+/// Records and speaks in suspends that others start, awake meanwhile.
+fn stay_awake(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcome> {
+    awake::check(&system::Live)?;
+    say(&format!("pm-trace: {}\n", awake::PRICE));
+    memory::one_heap();
+    let stop = super::stop_flag()?;
+    let plan = Plan { output: &args.output, mode: Mode::Live, state: None };
+    let (mut recorder, options) = recording::start(&plan, context)?;
+    if let Err(error) = recorder.prepare_snapshot() {
+        log::warn!("{error}; verdicts rest on events alone");
+    }
+    let live = LiveOptions {
+        stall_after: STALL_AFTER,
+        on_stall: OnStall::Wait,
+        stream: None,
+        tty: None,
+        report: options.output.with_extension("verdict.txt"),
+    };
+    let live = Live::prepare(&live, &mut recorder)?;
+    let cycles = args.cycles.or(Some(1));
+    let timeout = args.timeout.map(|seconds| Duration::from_secs(seconds.into()));
+    say("pm-trace: waiting for a suspend, however it starts, and staying awake in it; Ctrl-C ends\n");
+    let mut number = 0;
+    let ended = awake::run(&mut recorder, &live, Until { cycles, timeout }, &stop, |_, integrity| {
+        number += 1;
+        say(&format!("pm-trace: cycle {number} recorded; {}\n", recording::arrived(integrity)));
+    });
+    drop(live);
+    let outcome = recording::finish(recorder)?;
+    ended?;
+    Ok(outcome)
 }
 
 /// Starts the command that was given, if one was.

@@ -4,6 +4,7 @@ use super::{CannotTrace, Context, Outcome, output_path, overwrite, say, show};
 use crate::capture::recorder::{Integrity, RecordError, RecordOptions, Recorder};
 use crate::cli::OutputArgs;
 use crate::kernel::system::Live;
+use crate::recover;
 use crate::report::Report;
 use crate::text::{self, Form};
 use crate::trace::{Mode, Status};
@@ -64,6 +65,9 @@ pub(super) fn start(plan: &Plan<'_>, context: &Context) -> anyhow::Result<(Recor
         armed.hooks,
         text::path(&options.output)
     ));
+    if let Err(error) = recover::remember(&options.output) {
+        log::info!("'pm-trace recover' will not know of this trace by itself: {error}");
+    }
     Ok((recorder, options))
 }
 

@@ -2,14 +2,17 @@
 
 use super::recording::{self, Plan};
 use super::{Context, Outcome, require_root, say};
-use crate::capture::suspend::{self, Cycle, SuspendOptions};
+use crate::capture::last_resort::OnStall;
+use crate::capture::memory;
+use crate::capture::suspend::{self, Cycle, Live, LiveOptions, SuspendOptions};
 use crate::cli::SuspendArgs;
 use crate::kernel::sleep::SleepSupport;
-use crate::kernel::system::Live;
+use crate::kernel::system::{self, System};
 use crate::trace::Mode;
 use anyhow::{Context as _, bail};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Suspends, records and reports.
 ///
@@ -24,14 +27,17 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
         pm_test: args.pm_test.clone(),
         cycles: args.cycles,
     };
-    check_state(&options.state, &SleepSupport::probe(&Live).states)?;
+    check_state(&options.state, &SleepSupport::probe(&system::Live).states)?;
     if args.live {
         suspend::check_live(&options).context("live mode cannot be had here")?;
+        memory::one_heap();
     }
-    let stop = stop_flag()?;
+    let stop = super::stop_flag()?;
     let mode = if args.live { Mode::Live } else { Mode::Watch };
     let plan = Plan { output: &args.output, mode, state: Some(options.state.clone()) };
     let (mut recorder, record) = recording::start(&plan, context)?;
+    let live = args.live.then(|| Live::prepare(&live_options(args, &record.output), &mut recorder));
+    let live = live.transpose()?;
     if args.live
         && let Err(error) = recorder.prepare_snapshot()
     {
@@ -39,7 +45,7 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
     }
     let mut failure = None;
     for number in 1..=options.cycles {
-        let cycle = suspend::cycle(&mut recorder, &options, &record)?;
+        let cycle = suspend::cycle(&mut recorder, &options, live.as_ref())?;
         tell(number, &cycle);
         recording::tell_trouble(&mut recorder);
         if let Err(error) = cycle.result {
@@ -55,6 +61,25 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
     failure.map_or(Ok(outcome), Err)
 }
 
+/// What was asked for, and a word on what a panic does here.
+fn live_options(args: &SuspendArgs, trace: &Path) -> LiveOptions {
+    let on_stall = args.on_stall.action();
+    let stays = system::Live.text("/proc/sys/kernel/panic").as_deref() == Some("0");
+    if on_stall == OnStall::Panic && stays {
+        say(
+            "pm-trace: after a panic this machine stays as it is, unless kdump is set up (kernel.panic is 0); \
+             'sysctl kernel.panic=30' makes it restart\n",
+        );
+    }
+    LiveOptions {
+        stall_after: Duration::from_secs(args.stall_after.into()),
+        on_stall,
+        stream: args.stream.clone(),
+        tty: args.tty.clone(),
+        report: trace.with_extension("verdict.txt"),
+    }
+}
+
 /// Refuses a state that this machine does not offer, before anything is armed.
 fn check_state(state: &str, offered: &[String]) -> anyhow::Result<()> {
     if !offered.is_empty() && !offered.iter().any(|known| known == state) {
@@ -67,18 +92,8 @@ fn check_state(state: &str, offered: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Set by a signal that asks to stop. The machine's switches are put back on the way out, so nothing may
-/// end the program at once.
-fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot receive signals")?;
-    }
-    Ok(stop)
-}
-
 fn tell(number: u32, cycle: &Cycle) {
-    let seconds = std::time::Duration::from_nanos(cycle.away).as_secs_f64();
+    let seconds = Duration::from_nanos(cycle.away).as_secs_f64();
     let how = if cycle.result.is_ok() { "suspended and resumed" } else { "failed" };
     let arrived = recording::arrived(&cycle.integrity);
     say(&format!("pm-trace: cycle {number} {how}, {seconds:.1} s; {arrived}\n"));

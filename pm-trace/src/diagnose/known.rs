@@ -29,3 +29,8 @@ pub(crate) fn issue(shape: Shape) -> Option<KnownIssue> {
 pub(crate) fn recognise(findings: &mut [Finding], release: &str) {
     Rules::default().recognise(findings, release);
 }
+
+/// The known issue whose id a text begins with.
+pub(crate) fn by_id(text: &str) -> Option<KnownIssue> {
+    Rules::default().begun_by(text)
+}

@@ -272,6 +272,11 @@ impl Rules {
         self.rules.iter().find(|rule| rule.id == id).map(Rule::issue)
     }
 
+    /// The known issue whose name a text begins with.
+    pub(crate) fn begun_by(&self, text: &str) -> Option<KnownIssue> {
+        self.rules.iter().find(|rule| text.starts_with(&rule.id)).map(Rule::issue)
+    }
+
     /// Every rule.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter()

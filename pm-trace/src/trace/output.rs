@@ -1,6 +1,8 @@
 //! A bounded queue of blocks in front of a sink, emptied by the caller or by a thread of its own.
 
 use super::sink::Sink;
+use crate::patient::GiveUp;
+use crate::pulse::Pulse;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,6 +11,9 @@ use std::time::{Duration, Instant};
 
 /// How long a thread waits before it tries a failed write again.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// How long a thread that was told to give up may take to end.
+const GIVING_UP: Duration = Duration::from_secs(1);
 
 /// What becomes of a block that could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +41,12 @@ pub(super) struct Output {
     worker: Option<JoinHandle<Box<dyn Sink>>>,
     limit: usize,
     on_error: OnError,
+    /// Ends the sink's waiting for another side that takes nothing.
+    give_up: Option<GiveUp>,
 }
 
 struct Shared {
+    pulse: Arc<Pulse>,
     state: Mutex<State>,
     /// There is something to do, or the thread ended.
     changed: Condvar,
@@ -65,10 +73,21 @@ impl Shared {
 }
 
 impl Output {
-    /// An output without a thread. `limit`: most bytes that wait.
-    pub(super) fn new(sink: Box<dyn Sink>, limit: usize, on_error: OnError) -> Self {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
-        Self { shared, sink: Some(sink), worker: None, limit, on_error }
+    /// An output without a thread, which would have this pulse. `limit`: most bytes that wait.
+    pub(super) fn new(sink: Box<dyn Sink>, limit: usize, on_error: OnError, pulse: Arc<Pulse>) -> Self {
+        let shared = Arc::new(Shared { pulse, state: Mutex::default(), changed: Condvar::new() });
+        let give_up = sink.give_up();
+        Self { shared, sink: Some(sink), worker: None, limit, on_error, give_up }
+    }
+
+    /// The sign of life of its thread.
+    pub(super) fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.shared.pulse)
+    }
+
+    /// Changes how many bytes may wait from now on.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// Queues a block. If too much waits already, the block is dropped and counted.
@@ -106,6 +125,9 @@ impl Output {
     /// Hands the sink to a new thread, a child of the calling one. Does nothing if one has it.
     pub(super) fn start(&mut self, name: &str) -> io::Result<()> {
         let Some(mut sink) = self.sink.take() else { return Ok(()) };
+        if let Some(give_up) = &self.give_up {
+            give_up.set(false);
+        }
         {
             let mut state = self.shared.lock();
             state.stop = false;
@@ -116,6 +138,7 @@ impl Output {
         let spawned = Builder::new().name(name.to_owned()).spawn(move || {
             // The sender is kept until the sink was sent, so this fails only with the parent gone.
             let Ok(mut sink) = take.recv() else { return Box::new(Nowhere) as Box<dyn Sink> };
+            let _living = shared.pulse.live();
             serve(&shared, sink.as_mut(), on_error);
             shared.lock().ended = true;
             shared.changed.notify_all();
@@ -142,13 +165,19 @@ impl Output {
     /// time, because its sink blocks: it goes on then.
     pub(super) fn stop(&mut self, timeout: Duration) -> bool {
         let Some(worker) = self.worker.take() else { return true };
-        let deadline = Instant::now() + timeout;
+        let mut deadline = Instant::now() + timeout;
         let mut state = self.shared.lock();
         state.stop = true;
         self.shared.changed.notify_all();
         while !state.ended {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
+                // One that waits for another side need not wait any longer: what is left is dropped.
+                if let Some(give_up) = self.give_up.as_ref().filter(|give_up| !give_up.is_set()) {
+                    give_up.set(true);
+                    deadline = Instant::now() + GIVING_UP;
+                    continue;
+                }
                 drop(state);
                 self.worker = Some(worker);
                 return false;
@@ -198,7 +227,7 @@ enum Worked {
 fn work(shared: &Shared, sink: &mut dyn Sink, on_error: OnError) -> Worked {
     let Some(block) = shared.lock().queue.front().cloned() else { return Worked::Nothing };
     let offset = sink.written();
-    let written = sink.write(&block);
+    let written = shared.pulse.busy(|| sink.write(&block));
     let mut state = shared.lock();
     let failed = written.is_err();
     match written {
@@ -239,7 +268,7 @@ fn serve(shared: &Shared, sink: &mut dyn Sink, on_error: OnError) {
         if std::mem::take(&mut state.sync) {
             drop(state);
             // A failure shows in the next write, or in the sync at the end.
-            let _ = sink.sync();
+            let _ = shared.pulse.busy(|| sink.sync());
             continue;
         }
         if state.stop {

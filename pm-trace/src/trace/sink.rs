@@ -1,11 +1,11 @@
 //! Where blocks go.
 
+use crate::patient::{GiveUp, Patient};
 use crate::tty::Line;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::OFlag;
 use nix::unistd::isatty;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -19,6 +19,11 @@ pub(super) trait Sink: Send {
 
     /// Bytes of the blocks written so far.
     fn written(&self) -> u64;
+
+    /// What ends its waiting for the other side, if it waits for one.
+    fn give_up(&self) -> Option<GiveUp> {
+        None
+    }
 }
 
 /// A regular file. A block that cannot be written whole is cut off again, so that the file ends in a whole
@@ -59,11 +64,12 @@ impl Sink for FileSink {
 pub(super) struct StreamSink<W> {
     stream: W,
     written: u64,
+    give_up: Option<GiveUp>,
 }
 
 impl<W: Write + Send> StreamSink<W> {
     pub(super) fn new(stream: W) -> Self {
-        Self { stream, written: 0 }
+        Self { stream, written: 0, give_up: None }
     }
 }
 
@@ -82,6 +88,10 @@ impl<W: Write + Send> Sink for StreamSink<W> {
     fn written(&self) -> u64 {
         self.written
     }
+
+    fn give_up(&self) -> Option<GiveUp> {
+        self.give_up.clone()
+    }
 }
 
 /// Opens the second destination: a file, which is created or emptied, a terminal line, or another device.
@@ -95,9 +105,13 @@ pub(super) fn open_tee(path: &Path) -> io::Result<Box<dyn Sink>> {
     if isatty(&file).unwrap_or(false) {
         let line = Line::open(path)?;
         line.make_raw()?;
-        return Ok(Box::new(StreamSink::new(line)));
+        let give_up = Some(line.give_up());
+        return Ok(Box::new(StreamSink { stream: line, written: 0, give_up }));
     }
-    let flags = OFlag::from_bits_truncate(fcntl(file.as_fd(), FcntlArg::F_GETFL)?);
-    fcntl(file.as_fd(), FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
-    Ok(Box::new(StreamSink::new(file)))
+    if file.metadata()?.is_file() {
+        return Ok(Box::new(StreamSink::new(file)));
+    }
+    let patient = Patient::new(file)?;
+    let give_up = Some(patient.give_up());
+    Ok(Box::new(StreamSink { stream: patient, written: 0, give_up }))
 }

@@ -5,6 +5,7 @@ use super::output::{OnError, Output};
 use super::sink::{FileSink, Sink, StreamSink, open_tee};
 use super::{Checkpoint, Error, Result, Session, Totals};
 use crate::event::{Body, Event};
+use crate::pulse::Pulse;
 use minicbor::Encode;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -117,7 +118,12 @@ impl Writer {
     fn new(path: &Path, sink: Box<dyn Sink>, session: &Session) -> Result<Self> {
         let mut writer = Self {
             path: path.to_owned(),
-            file: Output::new(sink, FILE_BACKLOG, OnError::Keep),
+            file: Output::new(
+                sink,
+                FILE_BACKLOG,
+                OnError::Keep,
+                Pulse::new("trace-file", "the trace does not reach the disk"),
+            ),
             tee: None,
             payload: Vec::with_capacity(TARGET_PAYLOAD + MAX_EVENT),
             pending: 0,
@@ -141,7 +147,12 @@ impl Writer {
     /// If it cannot be opened, or the session does not fit a block.
     pub fn tee(&mut self, path: &Path, session: &Session) -> Result<()> {
         let sink = open_tee(path).map_err(|source| Error::Tee { path: path.to_owned(), source })?;
-        let output = Output::new(sink, TEE_BACKLOG, OnError::Drop);
+        let output = Output::new(
+            sink,
+            TEE_BACKLOG,
+            OnError::Drop,
+            Pulse::new("trace-tee", "the second output gets no more of the trace"),
+        );
         output.offer(block::file_header().as_slice().into());
         // The session again, under its own number: the copy begins like the file.
         output.offer(block::block(kind::SESSION, 0, &cbor("session", session)?).into());
@@ -273,6 +284,20 @@ impl Writer {
         }
         self.file.sync().map_err(|source| Error::Sync { path: self.path.clone(), source })?;
         Ok(status)
+    }
+
+    /// The signs of life of the threads that write.
+    pub fn pulses(&self) -> Vec<Arc<Pulse>> {
+        let tee = self.tee.as_ref().map(|tee| tee.output.pulse());
+        std::iter::once(self.file.pulse()).chain(tee).collect()
+    }
+
+    /// Lets at most so many bytes wait for the file and for the second output, where memory cannot grow.
+    pub fn limit_backlog(&mut self, file: usize, tee: usize) {
+        self.file.set_limit(file.min(FILE_BACKLOG));
+        if let Some(second) = &mut self.tee {
+            second.output.set_limit(tee.min(TEE_BACKLOG));
+        }
     }
 
     /// How writing goes.

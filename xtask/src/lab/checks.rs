@@ -90,12 +90,7 @@ fn console(expect: &Expect, seen: &Observed) -> Vec<Check> {
             ok,
         ));
     }
-    checks.push(check(
-        "the kernel does not complain",
-        "no warning, oops, panic or stall",
-        seen.trouble.first().map_or("none", String::as_str),
-        seen.trouble.is_empty(),
-    ));
+    checks.push(complaints(expect, seen));
     if let Some(taint) = seen.facts.get("tainted") {
         let ok = taint.parse::<u64>().is_ok_and(|flags| flags & !TAINT_OF_MODULES == 0);
         checks.push(check("taint of the kernel", "of unsigned or out-of-tree modules at most", taint, ok));
@@ -110,6 +105,25 @@ fn console(expect: &Expect, seen: &Observed) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// What the kernel complained about. A stack belongs to the complaint before it.
+fn complaints(expect: &Expect, seen: &Observed) -> Check {
+    let told: Vec<&String> = seen.trouble.iter().filter(|line| !line.contains("Call Trace:")).collect();
+    match &expect.complains {
+        Some(text) => {
+            let ok = !told.is_empty() && told.iter().all(|line| line.contains(text.as_str()));
+            let other =
+                told.iter().find(|line| !line.contains(text.as_str())).copied().or(told.first().copied());
+            check("what the kernel complains about", text, other.map_or("nothing", String::as_str), ok)
+        }
+        None => check(
+            "the kernel does not complain",
+            "no warning, oops, panic or stall",
+            seen.trouble.first().map_or("none", String::as_str),
+            seen.trouble.is_empty(),
+        ),
+    }
 }
 
 /// Whether the script left the machine as it found it.

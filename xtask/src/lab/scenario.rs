@@ -170,6 +170,8 @@ pub(crate) struct Expect {
     /// Texts that the console must show.
     #[serde(default)]
     pub(crate) console: Vec<String>,
+    /// What the kernel must complain about; everything else is checked without that.
+    pub(crate) complains: Option<String>,
     /// Texts that must have come over the network.
     #[serde(default)]
     pub(crate) stream: Vec<String>,

@@ -123,7 +123,8 @@ fn a_second_output_that_blocks_delays_nothing_and_loses_whole_blocks() {
         writer.append(&Event { body, ..phase(number) }).unwrap();
     }
     assert!(writer.status().tee.unwrap().dropped > 0);
-    assert!(!writer.go_foreground(Duration::from_millis(50)));
+    // Its thread ends all the same: user space must not stay frozen for a reader that is gone.
+    assert!(writer.go_foreground(Duration::from_millis(50)));
     assert!(began.elapsed() < Duration::from_secs(60));
     // Now read: what arrives is whole blocks with a gap.
     let copy = std::thread::spawn(move || {

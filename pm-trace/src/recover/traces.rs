@@ -1,0 +1,177 @@
+//! Traces that a reset cut off.
+
+use super::{LeftTrace, Search, Source};
+use crate::diagnose::Analysis;
+use crate::kernel::clock;
+use crate::report::Report;
+use crate::trace::{Problem, Session, Trace};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Where pm-trace keeps what it has to remember.
+pub const STATE: &str = "/var/lib/pm-trace";
+/// The paths of the last recordings, one a line, the newest last.
+const RECORDINGS: &str = "recordings";
+/// So many are remembered.
+const REMEMBERED: usize = 20;
+/// So many traces that were not closed are explained, the newest first.
+const EXPLAINED: usize = 5;
+/// Most traces that are looked at.
+const LOOKED_AT: usize = 200;
+/// Clocks of one boot differ by less, in nanoseconds: the wall clock may have been set.
+const SAME_BOOT: u64 = 5_000_000_000;
+
+/// Remembers where a trace is written, so that `pm-trace recover` finds it after a reset.
+///
+/// # Errors
+/// The state folder cannot be written.
+pub fn remember(trace: &Path) -> io::Result<()> {
+    remember_in(Path::new(STATE), &std::path::absolute(trace)?)
+}
+
+fn remember_in(state: &Path, trace: &Path) -> io::Result<()> {
+    fs::create_dir_all(state)?;
+    let file = state.join(RECORDINGS);
+    let mut known = remembered(&file);
+    known.retain(|path| path != trace);
+    known.push(trace.to_owned());
+    let first = known.len().saturating_sub(REMEMBERED);
+    let lines: String = known[first..].iter().map(|path| format!("{}\n", path.display())).collect();
+    let new = state.join(format!(".{RECORDINGS}"));
+    fs::write(&new, lines)?;
+    fs::File::open(&new)?.sync_all()?;
+    fs::rename(&new, &file)?;
+    fs::File::open(state)?.sync_all()
+}
+
+fn remembered(file: &Path) -> Vec<PathBuf> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.lines().filter(|line| line.starts_with('/')).map(PathBuf::from).collect()
+}
+
+/// The traces that were not closed, explained.
+pub(super) fn gather(search: &Search, sources: &mut Vec<Source>) -> Vec<LeftTrace> {
+    let mut left = Vec::new();
+    let (candidates, looked_in) = candidates(search);
+    let mut closed = 0;
+    for file in candidates {
+        let place = file.display().to_string();
+        let mut add = |holds_evidence, note: String| {
+            sources.push(Source { kind: "trace", place: place.clone(), holds_evidence, note });
+        };
+        match explain(&file) {
+            Err(why) => add(false, why),
+            Ok(Explained { closed: true, .. }) => closed += 1,
+            Ok(Explained { report, .. }) if report.cycles.is_empty() => {
+                add(false, "was not closed, and holds no suspend".to_owned());
+            }
+            Ok(_) if left.len() >= EXPLAINED => {
+                add(false, "was not closed either; 'pm-trace report' explains it".to_owned());
+            }
+            Ok(Explained { report, this_boot, .. }) => {
+                let when = if this_boot {
+                    "in this boot: its recorder runs or was killed"
+                } else {
+                    "before a reset"
+                };
+                add(true, format!("was not closed, {when}"));
+                left.push(LeftTrace { place: place.clone(), report });
+            }
+        }
+    }
+    if left.is_empty() {
+        let note = match closed {
+            0 => "no trace".to_owned(),
+            closed => format!("{closed} traces, all closed as they should; 'pm-trace report' explains them"),
+        };
+        sources.push(Source { kind: "trace", place: looked_in, holds_evidence: false, note });
+    }
+    left
+}
+
+/// Files that may be traces, the newest first, and where they were looked for.
+fn candidates(search: &Search) -> (Vec<PathBuf>, String) {
+    let state = search.place(STATE);
+    let (mut files, looked_in) = if search.paths.is_empty() {
+        let mut files: Vec<PathBuf> = remembered(&state.join(RECORDINGS))
+            .iter()
+            .map(|path| search.place(&path.to_string_lossy()))
+            .filter(|path| path.exists())
+            .collect();
+        files.extend(traces_in(&state));
+        (files, format!("{STATE} and where it was recorded last"))
+    } else {
+        let files = search
+            .paths
+            .iter()
+            .flat_map(|path| if path.is_dir() { traces_in(path) } else { vec![path.clone()] });
+        let names: Vec<String> = search.paths.iter().map(|path| path.display().to_string()).collect();
+        (files.collect(), names.join(", "))
+    };
+    files.sort();
+    files.dedup();
+    let changed = |file: &PathBuf| {
+        fs::metadata(file).and_then(|data| data.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+    };
+    files.sort_by_cached_key(|file| std::cmp::Reverse(changed(file)));
+    files.truncate(LOOKED_AT);
+    (files, looked_in)
+}
+
+fn traces_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let files = entries.map(|entry| entry.path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "pmtrace")).collect()
+}
+
+struct Explained {
+    closed: bool,
+    this_boot: bool,
+    report: Report,
+}
+
+fn explain(file: &Path) -> Result<Explained, String> {
+    let mut trace = Trace::open(file).map_err(|error| format!("cannot be read: {error}"))?;
+    let mut analysis = Analysis::default();
+    if let Some(session) = trace.session() {
+        analysis.set_kernel(&session.kernel.release);
+    }
+    for event in trace.by_ref() {
+        analysis.apply(&event);
+    }
+    let ends = |problem: &Problem| matches!(problem, Problem::NotClosed | Problem::Truncated);
+    let closed = !trace.notes().iter().any(|note| ends(&note.problem));
+    let notes = trace.notes().iter().map(ToString::to_string).collect();
+    let findings = analysis.findings_at_end();
+    Ok(Explained {
+        closed,
+        this_boot: trace.session().is_some_and(is_of_this_boot),
+        report: Report::new(trace.session(), analysis.model(), findings, notes),
+    })
+}
+
+/// Whether a recording was started since the machine was.
+fn is_of_this_boot(session: &Session) -> bool {
+    let booted = |clocks: &crate::event::Clocks| clocks.realtime.saturating_sub(clocks.boottime);
+    booted(&session.clocks).abs_diff(booted(&clock::now())) < SAME_BOOT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_recordings_are_remembered_once_each() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..30 {
+            remember_in(dir.path(), Path::new(&format!("/traces/{number}"))).unwrap();
+        }
+        remember_in(dir.path(), Path::new("/traces/25")).unwrap();
+        let known = remembered(&dir.path().join(RECORDINGS));
+        assert_eq!(known.len(), REMEMBERED);
+        assert_eq!(known.last(), Some(&PathBuf::from("/traces/25")));
+        assert_eq!(known.iter().filter(|path| path.ends_with("25")).count(), 1);
+    }
+}
