@@ -20,11 +20,13 @@
 //! | [`memory`] | memory that does not depend on a disk |
 //! | [`outputs`] | the consoles, logs, connections and files that a verdict goes to |
 //! | [`stream`] | addresses to send a verdict to |
+//! | [`companion`] | somebody else who is awake then: a view |
 //! | [`voice`] | saying things while the machine is stuck |
 //! | [`record`] | recording the suspends that something else starts |
 //! | [`suspend`] | one cycle of suspend and resume |
 
 pub mod awake;
+pub mod companion;
 pub mod decode;
 pub mod drain;
 pub mod freezer;

@@ -77,6 +77,16 @@ pub enum Command {
         Tell another machine; a machine that is stuck panics, so that pstore or kdump keep the verdict."
     )]
     Suspend(SuspendArgs),
+    /// Wait for suspends in the interactive view, and show each one (root); what 'pm-trace' alone does
+    #[command(
+        long_about = "Waits for suspends in the interactive view, however they start, and shows each one when \
+        the machine is back, with the worst that was found in front. 's' suspends at once, with an alarm to \
+        wake up. A resume that never ends can be seen only by 'pm-trace suspend --live --tui'.",
+        after_long_help = "Examples:\n  \
+        sudo pm-trace\n  \
+        sudo pm-trace watch --wake 60 -o /var/tmp/lid.pmtrace"
+    )]
+    Watch(WatchArgs),
     /// Record the suspends that something else starts, and report (root)
     #[command(
         long_about = "Records the suspends that something else starts (a lid, the desktop, the command \
@@ -222,9 +232,38 @@ pub struct SuspendArgs {
     /// the machine is stuck, or a serial line such as /dev/ttyS0
     #[arg(long, value_name = "PATH", requires = "live")]
     pub tty: Option<PathBuf>,
+    /// Show the interactive view meanwhile, on a kernel console or a serial line
+    #[arg(long, requires = "live")]
+    pub tui: bool,
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookArgs,
     /// Where the trace goes.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `watch`.
+#[derive(Clone, Debug, Args)]
+pub struct WatchArgs {
+    /// When a suspend is started in the view, let the real-time clock wake the machine after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = WAKE, value_parser = at_least_one())]
+    pub wake: u32,
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookArgs,
+    /// Where the trace goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Seconds until a suspend that was started in the view ends, unless something else is asked for.
+const WAKE: u32 = 30;
+
+impl Default for WatchArgs {
+    fn default() -> Self {
+        Self { wake: WAKE, look: LookArgs::default(), output: OutputArgs::default() }
+    }
 }
 
 /// Arguments of `record`.
@@ -262,7 +301,7 @@ pub struct RecordArgs {
 }
 
 /// Where a trace goes, and how much of it memory holds.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct OutputArgs {
     /// Trace file [default: pm-trace-DATE-TIME.pmtrace (UTC) in the current directory]
     #[arg(short, long, value_name = "FILE")]

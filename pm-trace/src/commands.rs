@@ -6,6 +6,7 @@ mod completions;
 mod daemon;
 mod diff;
 mod doctor;
+mod live_view;
 mod man;
 mod probes;
 mod record;
@@ -16,8 +17,9 @@ mod report;
 mod schema;
 mod summary;
 mod suspend;
+mod watch;
 
-use crate::cli::{Cli, Command, OutputArgs};
+use crate::cli::{Cli, Command, OutputArgs, WatchArgs};
 use crate::diagnose::{Finding, Kind};
 use crate::event::Clocks;
 use crate::kernel::clock;
@@ -99,7 +101,11 @@ pub fn main(cli: &Cli, started: Instant) -> ExitCode {
 
 fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
     match &cli.command {
+        None if nix::unistd::geteuid().is_root() && replay::has_terminal() => {
+            watch::run(&WatchArgs::default(), context)
+        }
         None => no_command(),
+        Some(Command::Watch(args)) => watch::run(args, context),
         Some(Command::Suspend(args)) => suspend::run(args, context),
         Some(Command::Record(args)) => record::run(args, context),
         Some(Command::Report(args)) => report::run(args),
@@ -120,8 +126,8 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
 fn no_command() -> anyhow::Result<Outcome> {
     let help = Cli::command().render_help();
     say(&format!(
-        "error: no command was given. The interactive view that is to open here is not part of this version; \
-         'pm-trace suspend' and 'pm-trace record' trace a suspend and report.\n\n{help}"
+        "error: no command was given. Alone, pm-trace waits for a suspend in its interactive view; that needs \
+         root and a terminal. 'pm-trace suspend' and 'pm-trace record' trace a suspend and report.\n\n{help}"
     ));
     Ok(Outcome::Usage)
 }

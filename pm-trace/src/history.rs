@@ -16,7 +16,7 @@ pub use filter::{Filter, FilterError, TERMS};
 pub use log::{Entry, EventLog, SUBJECTS, Subject};
 pub use spans::{Lane, Span, SpanKind, Spans};
 
-use crate::event::{Event, Nanos};
+use crate::event::{Body, Event, Nanos};
 use crate::model::Model;
 use crate::trace::{Session, Trace};
 use std::path::Path;
@@ -100,6 +100,18 @@ impl History {
                 self.stride *= 2;
             }
         }
+    }
+
+    /// Forgets all that happened and keeps who is who: what a recording without end has to do at times.
+    pub fn forget(&mut self) {
+        let mut fresh = Self::new(self.session.take());
+        for event in (0..self.log.len()).filter_map(|number| self.log.event(number)) {
+            if matches!(event.body, Body::Symbol { .. } | Body::Device(_) | Body::Link { .. }) {
+                fresh.push(&event);
+            }
+        }
+        fresh.note("older suspends are in the trace file only".to_owned());
+        *self = fresh;
     }
 
     /// How and on what the trace was recorded.

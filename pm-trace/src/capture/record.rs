@@ -101,7 +101,8 @@ async fn wait(child: &mut Option<Child>) -> std::io::Result<ExitStatus> {
 }
 
 /// The window that transitions open and quiet closes.
-pub(super) struct Window {
+#[derive(Debug)]
+pub struct Window {
     /// When something last happened.
     last: Instant,
     /// When the transition was last seen under way.
@@ -109,8 +110,15 @@ pub(super) struct Window {
     cycles: u32,
 }
 
+impl Default for Window {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Window {
-    pub(super) fn new() -> Self {
+    /// No transition was seen yet.
+    pub fn new() -> Self {
         Self { last: Instant::now(), under_way: Instant::now(), cycles: 0 }
     }
 
@@ -121,7 +129,10 @@ impl Window {
 
     /// After so many events were drained: closes the window when a transition is over, and says whether all of it
     /// arrived.
-    pub(super) fn step(
+    ///
+    /// # Errors
+    /// The window or the counters cannot be read.
+    pub fn step(
         &mut self,
         recorder: &mut Recorder,
         drained: usize,

@@ -1,5 +1,6 @@
 //! A recording: programs in the kernel, events to the trace file and to the model.
 
+use super::companion::Companion;
 use super::decode::Decoder;
 use super::drain::Drain;
 use super::head;
@@ -102,6 +103,9 @@ pub struct Recording {
     _probes: Probes,
 }
 
+/// Is given every batch of events that comes in.
+pub type Tap = Box<dyn FnMut(&[Event]) + Send>;
+
 /// A recording.
 pub struct Recorder {
     probes: Probes,
@@ -116,6 +120,8 @@ pub struct Recorder {
     events: Vec<Event>,
     trouble: Vec<trace::Error>,
     can_snapshot: bool,
+    tap: Option<Tap>,
+    companion: Option<Companion>,
     logger: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
 }
 
@@ -171,6 +177,8 @@ impl Recorder {
             events: Vec::new(),
             trouble: Vec::new(),
             can_snapshot: false,
+            tap: None,
+            companion: None,
             logger,
         })
     }
@@ -178,6 +186,26 @@ impl Recorder {
     /// How long arming took.
     pub fn armed(&self) -> Armed {
         self.armed
+    }
+
+    /// What the trace says about itself.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Hands events on to somebody else, too, as they come in. It must not wait for anything.
+    pub fn set_tap(&mut self, tap: Tap) {
+        self.tap = Some(tap);
+    }
+
+    /// Has somebody run beside the live collector.
+    pub fn set_companion(&mut self, companion: Companion) {
+        self.companion = Some(companion);
+    }
+
+    /// Who runs beside the live collector.
+    pub fn companion(&self) -> Option<Companion> {
+        self.companion.clone()
     }
 
     /// Makes [`snapshot`](Self::snapshot) possible. Not part of arming, since it reads all of the kernel's BTF.
@@ -246,6 +274,9 @@ impl Recorder {
 
     /// Hands the pending events on.
     fn record(&mut self) {
+        if let Some(tap) = self.tap.as_mut().filter(|_| !self.events.is_empty()) {
+            tap(&self.events);
+        }
         for event in self.events.drain(..) {
             if let Err(error) = self.writer.append(&event) {
                 self.trouble.push(error);

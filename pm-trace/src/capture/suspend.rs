@@ -1,5 +1,6 @@
 //! Suspending the machine, watched.
 
+use super::companion;
 use super::freezer::{FreezeError, Frozen};
 use super::guard::{self, Guard};
 use super::last_resort::{LastResort, NoTrigger, OnStall};
@@ -72,7 +73,9 @@ impl Live {
     /// The console, the connection or the last resort cannot be had.
     pub fn prepare(options: &LiveOptions, recorder: &mut Recorder) -> Result<Self, SuspendError> {
         let tty = options.tty.as_deref();
-        let outputs = Outputs::open(tty, options.stream.as_ref(), Some(options.report.clone()))?;
+        let mut outputs = Outputs::open(tty, options.stream.as_ref(), Some(options.report.clone()))?;
+        // A view has the terminal to itself.
+        outputs.stdout &= recorder.companion().is_none();
         let resort = LastResort::prepare(options.on_stall)?;
         let screen = tty.map(screen_of).transpose()?.flatten();
         recorder.writer().limit_backlog(memory::FILE_BACKLOG, memory::TEE_BACKLOG);
@@ -228,6 +231,8 @@ fn live_cycle(recorder: &mut Recorder, live: &Live) -> Result<(), SuspendError> 
 
 fn awake(recorder: &mut Recorder, frozen: &Frozen, live: &Live) -> Result<(), SuspendError> {
     let voice = Voice::start(&live.outputs).map_err(SuspendError::Collector)?;
+    let view = recorder.companion().map(|view| companion::Running::start(&view)).transpose();
+    let view = view.map_err(SuspendError::Collector)?;
     let background = recorder.writer().go_background();
     let result = match background {
         Ok(()) => suspend_with_collector(recorder, frozen, live, &voice),
@@ -238,6 +243,9 @@ fn awake(recorder: &mut Recorder, frozen: &Frozen, live: &Live) -> Result<(), Su
         left.push("the trace".to_owned());
     }
     left.extend(voice.finish(THREADS_END));
+    if view.is_some_and(|view| !view.finish(THREADS_END)) {
+        left.push("the view".to_owned());
+    }
     if left.is_empty() { result } else { Err(SuspendError::ThreadLeft(left.join(", "))) }
 }
 

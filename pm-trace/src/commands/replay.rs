@@ -41,12 +41,17 @@ pub(super) fn config() -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
+/// Whether there is a terminal to draw on and to read keys from.
+pub(super) fn has_terminal() -> bool {
+    io::stdout().is_terminal() && io::stdin().is_terminal()
+}
+
 /// Refuses to draw where nobody sees it.
 ///
 /// # Errors
 /// Standard input or output is no terminal.
 pub(super) fn require_terminal(instead: &str) -> anyhow::Result<()> {
-    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+    if !has_terminal() {
         bail!("the interactive view needs a terminal for input and output; {instead}");
     }
     Ok(())

@@ -32,10 +32,17 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
         suspend::check_live(&options).context("live mode cannot be had here")?;
         memory::one_heap();
     }
+    if args.tui {
+        super::live_view::check()?;
+    }
     let stop = super::stop_flag()?;
     let mode = if args.live { Mode::Live } else { Mode::Watch };
     let plan = Plan { output: &args.output, mode, state: Some(options.state.clone()) };
     let (mut recorder, record) = recording::start(&plan, context)?;
+    if args.tui {
+        let view = super::live_view::companion(&mut recorder, &args.look)?;
+        recorder.set_companion(view);
+    }
     let live = args.live.then(|| Live::prepare(&live_options(args, &record.output), &mut recorder));
     let live = live.transpose()?;
     if args.live

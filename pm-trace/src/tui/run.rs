@@ -33,6 +33,11 @@ pub trait Feed {
     /// It did not come about.
     fn suspend(&mut self, app: &mut App) -> anyhow::Result<()>;
 
+    /// Something else may have written on the screen.
+    fn wants_redraw(&mut self) -> bool {
+        false
+    }
+
     /// Nothing more will come, and the view is to close.
     fn is_over(&self) -> bool {
         false
@@ -92,7 +97,9 @@ pub fn run(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, stop: &Atomi
         last = Instant::now();
         changed |= app.tick(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
         changed |= feed.poll(app)?;
-        if changed {
+        if feed.wants_redraw() {
+            screen.redraw(app)?;
+        } else if changed {
             screen.draw(app)?;
         }
     }
