@@ -20,6 +20,7 @@
 //! | [`app`] | the state; [`devices`] and [`lanes`] derive its rows |
 //! | [`update`] | keys, mouse, time and events into state |
 //! | [`draw`] | state into cells |
+//! | [`picture`] | a screen as SVG, for the documentation |
 //! | [`terminal`] | taking a terminal over and giving it back |
 //! | [`run`] | the loop around it all |
 //!
@@ -33,6 +34,7 @@ pub mod devices;
 pub mod draw;
 pub mod keys;
 pub mod lanes;
+pub mod picture;
 pub mod run;
 pub mod terminal;
 pub mod theme;

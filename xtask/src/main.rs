@@ -13,6 +13,7 @@ mod ci;
 mod demo;
 mod lab;
 mod paths;
+mod pictures;
 mod process;
 mod progress;
 mod setup;
@@ -37,6 +38,8 @@ enum Command {
     Lab(lab::Command),
     /// Lock a guest up on resume and watch pm-trace name the deadlock.
     Demo,
+    /// Draw the pictures and key tables of the documentation anew, with the program itself.
+    Pictures,
     /// Everything: unit and integration tests, then all scenarios on all lab kernels.
     Test(test::Args),
     /// What a change must pass: format, lints, docs, licences, then `test`.
@@ -79,6 +82,7 @@ fn run(command: Command) -> Result<Verdict> {
         Command::Build(args) => build::run(&args).map(|()| Verdict::Passed),
         Command::Lab(command) => lab::run(&command),
         Command::Demo => demo::run(),
+        Command::Pictures => pictures::run(),
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
     }

@@ -140,7 +140,7 @@ impl DeviceView {
             children.entry(parent).or_default().push(dev);
         }
         for siblings in children.values_mut() {
-            siblings.sort_by_key(|dev| natural(&known[dev].name));
+            siblings.sort_by_cached_key(|dev| natural(&known[dev].name));
             if self.reverse {
                 siblings.reverse();
             }

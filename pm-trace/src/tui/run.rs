@@ -5,10 +5,12 @@ use super::keys::Key;
 use super::terminal::Screen;
 use super::update::Effect;
 use crate::text;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 use ratatui::crossterm::clipboard::CopyToClipboard;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use ratatui::crossterm::execute;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,17 +81,19 @@ pub fn run(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, stop: &Atomi
     while !stop.load(Ordering::Relaxed) && !feed.is_over() {
         let wait = if app.play.is_some() { FRAME } else { TICK };
         let mut changed = false;
-        if event::poll(wait)? {
-            // What has come together is one frame.
-            loop {
-                let effect = input(app, &event::read()?, &mut changed);
-                match effect {
-                    Some(Effect::Quit) => return Ok(()),
-                    Some(effect) => perform(app, screen, feed, effect)?,
-                    None => {}
-                }
-                if !event::poll(Duration::ZERO)? {
-                    break;
+        match await_input(wait)? {
+            Input::Gone => return Ok(()),
+            // The window has another size, perhaps.
+            Input::Interrupted => changed = true,
+            Input::Nothing => {}
+            Input::Ready => {
+                // What has come together is one frame.
+                while event::poll(Duration::ZERO)? {
+                    match input(app, &event::read()?, &mut changed) {
+                        Some(Effect::Quit) => return Ok(()),
+                        Some(effect) => perform(app, screen, feed, effect)?,
+                        None => {}
+                    }
                 }
             }
         }
@@ -104,6 +108,32 @@ pub fn run(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, stop: &Atomi
         }
     }
     Ok(())
+}
+
+/// What became of waiting for a key.
+enum Input {
+    Ready,
+    Nothing,
+    Interrupted,
+    Gone,
+}
+
+/// Waits for input. A terminal that is gone is readable for ever and gives nothing: whoever reads on, as
+/// crossterm does, keeps a CPU busy.
+fn await_input(wait: Duration) -> io::Result<Input> {
+    let stdin = io::stdin();
+    let mut input = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::ZERO);
+    match nix::poll::poll(&mut input, timeout) {
+        Err(nix::errno::Errno::EINTR) => Ok(Input::Interrupted),
+        Err(error) => Err(error.into()),
+        Ok(0) => Ok(Input::Nothing),
+        Ok(_) => {
+            let told = input[0].revents().unwrap_or(PollFlags::POLLERR);
+            let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+            Ok(if told.intersects(gone) { Input::Gone } else { Input::Ready })
+        }
+    }
 }
 
 fn input(app: &mut App, event: &Event, changed: &mut bool) -> Option<Effect> {

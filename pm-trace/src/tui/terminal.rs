@@ -2,15 +2,14 @@
 
 use super::app::App;
 use super::draw;
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend as _, CrosstermBackend};
+use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute};
 use ratatui::layout::Rect;
-use ratatui::{TerminalOptions, Viewport};
 use std::io::{self, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,9 +21,13 @@ const USUAL: (u16, u16) = (80, 24);
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// A terminal that was taken over. Dropping it gives it back.
+///
+/// ratatui's own `Terminal` is not used: it asks the terminal where its cursor is, and a serial line with
+/// nobody at its other end does not answer.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Box<dyn Write + Send>>>,
-    size: (u16, u16),
+    backend: CrosstermBackend<Box<dyn Write + Send>>,
+    /// What is on the screen.
+    shown: Buffer,
 }
 
 impl Screen {
@@ -38,13 +41,10 @@ impl Screen {
         TAKEN.store(true, Ordering::SeqCst);
         let taken = execute!(out, EnterAlternateScreen, cursor::Hide)
             .and_then(|()| if mouse { execute!(out, EnableMouseCapture) } else { Ok(()) });
-        let size = size();
-        let viewport = Viewport::Fixed(Rect::new(0, 0, size.0, size.1));
-        let terminal = taken
-            .and_then(|()| Terminal::with_options(CrosstermBackend::new(out), TerminalOptions { viewport }));
-        let mut terminal = terminal.inspect_err(|_| restore(&mut io::stdout()))?;
-        terminal.clear().inspect_err(|_| restore(&mut io::stdout()))?;
-        Ok(Self { terminal, size })
+        let mut screen = Self { backend: CrosstermBackend::new(out), shown: Buffer::empty(area()) };
+        // If it fails, dropping the screen gives back what was taken.
+        taken.and_then(|()| screen.backend.clear())?;
+        Ok(screen)
     }
 
     /// Draws what has changed.
@@ -52,12 +52,16 @@ impl Screen {
     /// # Errors
     /// The terminal cannot be written.
     pub fn draw(&mut self, app: &mut App) -> io::Result<()> {
-        let size = size();
-        if size != self.size {
-            self.size = size;
-            self.terminal.resize(Rect::new(0, 0, size.0, size.1))?;
+        if self.shown.area != area() {
+            self.shown = Buffer::empty(area());
+            self.backend.clear()?;
         }
-        self.terminal.draw(|frame| draw::draw(app, frame.buffer_mut())).map(|_| ())
+        let mut next = Buffer::empty(self.shown.area);
+        draw::draw(app, &mut next);
+        self.backend.draw(self.shown.diff(&next).into_iter())?;
+        Write::flush(&mut self.backend)?;
+        self.shown = next;
+        Ok(())
     }
 
     /// Draws everything anew: somebody else may have written there.
@@ -65,19 +69,20 @@ impl Screen {
     /// # Errors
     /// The terminal cannot be written.
     pub fn redraw(&mut self, app: &mut App) -> io::Result<()> {
-        self.terminal.clear()?;
+        self.backend.clear()?;
+        self.shown.reset();
         self.draw(app)
     }
 
     /// Where to write what is no drawing.
     pub fn out(&mut self) -> &mut impl Write {
-        self.terminal.backend_mut()
+        &mut self.backend
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        restore(self.terminal.backend_mut());
+        restore(&mut self.backend);
     }
 }
 
@@ -100,6 +105,12 @@ fn restore_on_panic() {
             before(panic);
         }));
     });
+}
+
+/// All of the screen.
+fn area() -> Rect {
+    let (columns, lines) = size();
+    Rect::new(0, 0, columns, lines)
 }
 
 /// Columns and lines: what the terminal says, or `COLUMNS` and `LINES`, or 80 x 24.

@@ -278,6 +278,24 @@ fn docs_list_the_keys_of_the_table() {
     assert!(docs.contains(&config::keys_markdown()), "docs/tui.md should hold:\n{}", config::keys_markdown());
 }
 
+/// What README.md and docs/tui.md show is what the program draws; `cargo xtask pictures` draws it anew.
+#[test]
+fn pictures_are_what_the_view_draws() {
+    for view in [View::Overview, View::Devices, View::Waits, View::Timeline, View::Findings, View::Events] {
+        let mut app = stuck();
+        show(&mut app, view);
+        let drawn = super::picture::svg(&mut app, 120, 32);
+        let name = view.name().to_lowercase();
+        let path = format!("{}/../docs/pictures/{name}.svg", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("PM_TRACE_BLESS").is_some() {
+            std::fs::create_dir_all(PathBuf::from(&path).parent().unwrap()).unwrap();
+            std::fs::write(&path, &drawn).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == drawn, "docs/pictures/{name}.svg is not what the view draws: 'cargo xtask pictures'");
+    }
+}
+
 /// Going back in time shows devices as they were, in every view.
 #[test]
 fn the_cursor_moves_every_view() {

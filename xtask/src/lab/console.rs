@@ -105,7 +105,7 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
-/// Reads the console in a thread of its own: into `log`, to the receiver, to the terminal if `echo`.
+/// Reads the console in a thread of its own: into `log` and, byte for byte, beside it with the ending `raw`, to the receiver, to the terminal if `echo`.
 ///
 /// The receiver's channel closes when QEMU has ended.
 pub(crate) fn follow(
@@ -114,17 +114,21 @@ pub(crate) fn follow(
     start: Instant,
     echo: bool,
 ) -> Result<Receiver<Line>> {
-    let mut log = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
+    let mut lines_log = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
+    // For what draws on the console instead of writing lines.
+    let raw = log.with_extension("raw");
+    let mut raw = File::create(&raw).with_context(|| format!("cannot create {}", raw.display()))?;
     let (send, lines) = channel();
     thread::spawn(move || {
         let mut console = BufReader::new(console);
         let mut bytes = Vec::new();
         while console.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
+            let _ = raw.write_all(&bytes);
             let text = printable(&String::from_utf8_lossy(&bytes));
             let at = start.elapsed();
             bytes.clear();
             // A full disk loses the log, not the run.
-            let _ = writeln!(log, "[{:9.3}] {text}", at.as_secs_f64());
+            let _ = writeln!(lines_log, "[{:9.3}] {text}", at.as_secs_f64());
             if echo {
                 eprintln!("  | {text}");
             }

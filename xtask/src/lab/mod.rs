@@ -25,6 +25,7 @@ mod qmp;
 mod result;
 mod run;
 mod scenario;
+mod screen;
 mod tree;
 mod vmlinux;
 

@@ -16,6 +16,7 @@ use super::observe::Observed;
 use super::qemu::{Guest, Machine};
 use super::result::{Durations, KernelId, Outcome, RunResult};
 use super::scenario::{AfterReset, Ending, Limits, Scenario};
+use super::screen;
 use super::tree::Tree;
 use crate::process;
 
@@ -152,8 +153,9 @@ impl Setting<'_> {
         let reports = self.reports()?;
         let stream = self.stream(scenario).and_then(|file| fs::read(file).ok());
         let stream = stream.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let checks =
+        let mut checks =
             checks::evaluate(&scenario.expect, scenario.tracer, ending, seen, &reports, stream.as_deref());
+        checks.extend(screen::checks(&scenario.expect.screen, &self.out));
         let late = match ending {
             Ending::BootFailed => true,
             Ending::Stuck => scenario.expect.ending != Ending::Stuck,

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::modules::Variant;
+use super::screen::ScreenRule;
 use crate::paths;
 
 /// One scenario; its name is that of its file.
@@ -175,6 +176,9 @@ pub(crate) struct Expect {
     /// Texts that must have come over the network.
     #[serde(default)]
     pub(crate) stream: Vec<String>,
+    /// Screens that the console must show, rendered by a terminal emulator.
+    #[serde(default)]
+    pub(crate) screen: Vec<ScreenRule>,
     /// Texts that the text report must show.
     #[serde(default)]
     pub(crate) report: Vec<String>,
