@@ -1,4 +1,5 @@
 //! The interactive view in a real terminal: a pty, with a terminal emulator at its other end.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 
