@@ -78,4 +78,5 @@ hooks! {
     RuntimeResume => "runtime_resume",
     RuntimeSuspend => "runtime_suspend",
     RuntimeReturn => "runtime_return",
+    FlushWorkOuter => "flush_work_outer",
 }

@@ -125,3 +125,29 @@ fn a_deadlock_is_found_in_what_is_left_of_its_trace() {
     let closed = pm_trace::diagnose::findings_at_end(&model)[0].closed_at.unwrap();
     assert_eq!(events[found_after.unwrap()].time, closed);
 }
+
+/// Lockups that the lab let go after 4 s, and a race that was won: told all the same when all is over.
+#[test]
+fn what_pmlab_built_is_told_when_it_is_over() {
+    for (name, kind, device, says) in [
+        ("abba", "deadlock", "pmlab-a", "nothing orders the callbacks of"),
+        ("runtime-pm", "deadlock", "pmlab-a", "pm_runtime_get_sync()"),
+        ("async", "stall", "pmlab-a", "asynchronous calls of domain"),
+        ("race", "hazard", "pmlab-b", "nothing orders work uses_b after the resume of pmlab-b"),
+    ] {
+        let (text, findings) = report(&format!("6.1-pmlab-{name}"), 3);
+        let [finding] = list(&findings) else { panic!("{name}: {findings}") };
+        assert_eq!(
+            (&finding["kind"], &finding["devices"][0]["name"]),
+            (&kind.into(), &device.into()),
+            "{name}"
+        );
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains(says), "{name}: {text}");
+        let mut command = pm_trace();
+        command.arg("report").arg(trace(&format!("6.1-pmlab-{name}"))).args(["--explain", "1"]);
+        let explained = stdout(&command.assert().code(3));
+        assert!(explained.contains(" on CPU "), "{name}: {explained}");
+        assert!(kind == "hazard" || explained.contains("pmlab_resume+0x"), "{name}: {explained}");
+    }
+}

@@ -259,6 +259,8 @@ static void resume_a(struct device *dev)
 	} else if (is_shape("runtime-pm") || is_shape("runtime-pm-clean")) {
 		if (is_shape("runtime-pm"))
 			mutex_lock(&first_lock);
+		else
+			device_pm_wait_for_dev(dev, dev_of(RPM));
 		queue_work(system_long_wq, &rpm_work);
 		msleep(100);
 		pm_runtime_get_sync(dev_of(RPM));
@@ -309,7 +311,10 @@ static int pmlab_resume(struct device *dev)
 	}
 	if (role == B)
 		resume_b(dev);
-	else if (role == PARENT && is_shape("parent-child"))
+	/* Until the PM core has come to the later device, which is marked as resumed only afterwards. */
+	else if (is_shape("parent-child") || is_shape("supplier-consumer"))
+		msleep(100);
+	if (role == PARENT && is_shape("parent-child"))
 		device_pm_wait_for_dev(dev, dev_of(CHILD));
 	else if (role == CHILD && is_shape("parent-child-clean"))
 		device_pm_wait_for_dev(dev, dev_of(PARENT));
@@ -330,7 +335,7 @@ static int pmlab_suspend(struct device *dev)
 		a_is_there = b_is_there = false;
 		reinit_completion(&never);
 		if (is_shape("device-lock"))
-			queue_delayed_work(system_long_wq, &device_lock_work, msecs_to_jiffies(200));
+			queue_delayed_work(system_long_wq, &device_lock_work, msecs_to_jiffies(50));
 	}
 	return role == A && is_shape("fail-suspend") ? -EBUSY : 0;
 }

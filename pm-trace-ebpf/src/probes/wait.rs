@@ -151,11 +151,22 @@ fn enter_queue(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
 /// `__flush_work(struct work_struct *work, bool from_cancel)`
 #[kprobe]
 pub fn flush_work(ctx: ProbeContext) -> u32 {
-    if enter(Hook::FlushWork).is_none() {
+    flushed(&ctx, Hook::FlushWork)
+}
+
+/// `flush_work(struct work_struct *work)`
+#[kprobe]
+pub fn flush_work_outer(ctx: ProbeContext) -> u32 {
+    flushed(&ctx, Hook::FlushWorkOuter)
+}
+
+#[inline(always)]
+fn flushed(ctx: &ProbeContext, hook: Hook) -> u32 {
+    if enter(hook).is_none() {
         return 0;
     }
     let Some(work) = ctx.arg::<u64>(0) else { return 0 };
-    emit::<kind_types::FlushWork>(Hook::FlushWork, |to| {
+    emit::<kind_types::FlushWork>(hook, |to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
             (*to).work = work;

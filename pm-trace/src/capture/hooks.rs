@@ -193,6 +193,9 @@ pub const HOOKS: [HookSpec; Hook::COUNT] = [
         [t "rpm_suspend"], [DeviceRuntimeStatus], "waits for runtime PM, and who suspends a device"),
     hook!(RuntimeReturn, "runtime", "runtime PM of a device was asked for and has answered",
         [t "rpm_return_int"], [DeviceRuntimeStatus], "when runtime PM of a device has ended"),
+    // Where flush_work() has __flush_work() inlined, cancel_work_sync() and its like still call that.
+    hook!(FlushWorkOuter, "wait", "a task waits for a work to finish (flush_work)",
+        [f "flush_work"], [WorkFunction], "waits for works by flush_work()"),
 ];
 
 /// The entry of a hook.
