@@ -1,6 +1,6 @@
 //! How long the interactive view takes on a large trace: a million events of 10,000 devices.
 //!
-//! `cargo bench -p pm-trace --bench view`; docs/tui.md tells the figures.
+//! `cargo bench -p pm-trace --bench view`
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use pm_trace::event::{Body, Comm, DeviceInfo, Event, ObjId, Power, Step, TaskRef};
