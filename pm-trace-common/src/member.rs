@@ -125,6 +125,7 @@ members! {
     AtaDeviceLink = "ata_device" "link" Shape::Pointer, in "libata";
     AtaDeviceSdev = "ata_device" "sdev" Shape::Pointer, in "libata";
     AtaLinkPort = "ata_link" "ap" Shape::Pointer, in "libata";
+    CompletionDone = "completion" "done" Shape::Word;
 }
 
 /// Facts about this kernel that a program cannot read from a structure, handed over with the members.

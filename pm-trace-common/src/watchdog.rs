@@ -41,7 +41,7 @@ formats! {
     /// A step that has not ended, and who carries it out. `callback`: a [`callback`] value.
     STEP = "step kind=%s dev=%04x\"%s\" bus=\"%s\" drv=\"%s\" task=%u\"%s\" since=%llu.%03llu callback=%u";
     /// The devices above a device, the nearest first.
-    PATH = "path dev=%04x up=\"%s\" up=\"%s\" up=\"%s\" up=\"%s\" up=\"%s\"";
+    PATH = "path dev=%04x\"%s\" up=\"%s\" up=\"%s\" up=\"%s\" up=\"%s\" up=\"%s\"";
     /// A task waits for a lock. `of`: the device whose lock it is, 0 if it is none's. `work`: what the waiting
     /// task was carrying out.
     LOCK = "wait task=%u\"%s\" on=%s of=%04x\"%s\" owner=%u\"%s\" since=%llu.%03llu work=\"%ps\"";
@@ -133,9 +133,13 @@ pub struct State {
     pub report: u32,
     /// Thread that drives the transition.
     pub driver: u32,
+    /// The step that devices go through in this phase ([`crate::pm::Step`]); 0 for none.
+    pub step: u32,
+    /// Always 0.
+    pub reserved: u32,
     /// `progress` when the stall was told first.
     pub stuck_since: u64,
-    /// Its name.
+    /// Name of the thread that drives the transition.
     pub driver_comm: [u8; COMM_LEN],
     /// The last phase that began.
     pub phase: [u8; LABEL_LEN],

@@ -11,6 +11,8 @@
 //! | [`emit`] | the way into the ring buffer, with its counters |
 //! | [`device`] | PM state and identity of a device |
 //! | [`probes`] | the programs, one file per subject |
+//! | [`watch`] | what the watchdog needs to know of what happened so far |
+//! | [`stall`] | the watchdog's report |
 #![no_std]
 #![no_main]
 
@@ -19,6 +21,8 @@ mod emit;
 mod kernel;
 mod maps;
 mod probes;
+mod stall;
+mod watch;
 
 /// The kernel lets only programs of a GPL-compatible licence call the helpers used here.
 #[unsafe(link_section = "license")]

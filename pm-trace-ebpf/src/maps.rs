@@ -1,9 +1,13 @@
 //! Every map.
 
-use aya_ebpf::macros::map;
+use aya_ebpf::bindings::bpf_timer;
+use aya_ebpf::btf_maps;
+use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
+use pm_trace_common::COMM_LEN;
 use pm_trace_common::control::{Control, Counters};
 use pm_trace_common::hook::Hook;
+use pm_trace_common::watchdog::State;
 
 /// Every record goes through here. User space sets the size: it has to last for the whole frozen time.
 #[map]
@@ -40,6 +44,8 @@ pub struct OpenLockWait {
     pub flags: u32,
     /// Always 0.
     pub reserved: u32,
+    /// When it began, `CLOCK_BOOTTIME`.
+    pub since: u64,
 }
 
 /// Waits for locks that have begun and not ended, by thread id.
@@ -53,3 +59,94 @@ pub static RUNTIME_CALLS: LruHashMap<[u64; 2], u32> = LruHashMap::with_max_entri
 /// When a task left the CPU in state D, by thread id.
 #[map]
 pub static BLOCKED_SINCE: LruHashMap<u32, u64> = LruHashMap::with_max_entries(8192, 0);
+
+/// A step of a device that has begun and not ended, by `struct device *`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct OpenStep {
+    /// When it began, `CLOCK_BOOTTIME`.
+    pub since: u64,
+    /// Who carries it out.
+    pub tid: u32,
+    /// A `pm_trace_common::pm::Step`.
+    pub step: u16,
+    /// A `pm_trace_common::watchdog::callback` value.
+    pub callback: u16,
+    /// Name of the task.
+    pub comm: [u8; COMM_LEN],
+}
+
+/// Steps that have begun and not ended.
+#[map]
+pub static OPEN_STEPS: LruHashMap<u64, OpenStep> = LruHashMap::with_max_entries(8192, 0);
+
+/// Devices by the address of their lock.
+#[map]
+pub static DEVICE_LOCKS: LruHashMap<u64, u64> = LruHashMap::with_max_entries(8192, 0);
+
+/// What a task was last seen to wait for other than a lock. No event says that such a wait is over: whoever
+/// looks has to ask the object.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct OpenWait {
+    /// When it began, `CLOCK_BOOTTIME`.
+    pub since: u64,
+    /// Address of the completion, queue or work.
+    pub object: u64,
+    /// One of [`wait_kind`].
+    pub kind: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// Values of [`OpenWait::kind`].
+pub mod wait_kind {
+    /// A completion, for ever.
+    pub const COMPLETION: u32 = 1;
+    /// A request queue.
+    pub const QUEUE: u32 = 2;
+    /// A work.
+    pub const WORK: u32 = 3;
+    /// Asynchronous calls.
+    pub const ASYNC: u32 = 4;
+    /// Something that ends by itself.
+    pub const TIMED: u32 = 5;
+}
+
+/// The last such wait of each thread.
+#[map]
+pub static OPEN_WAITS: LruHashMap<u32, OpenWait> = LruHashMap::with_max_entries(8192, 0);
+
+/// What a worker carries out.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct OpenWork {
+    /// `struct work_struct *`
+    pub work: u64,
+    /// Its function, or that of the asynchronous call behind it.
+    pub function: u64,
+}
+
+/// What each worker carries out, by thread id.
+#[map]
+pub static OPEN_WORKS: LruHashMap<u32, OpenWork> = LruHashMap::with_max_entries(1024, 0);
+
+/// The watchdog's state.
+#[map]
+pub static WATCHDOG: Array<State> = Array::with_max_entries(1, 0);
+
+/// Where the watchdog's walk along a chain stands. Only the watchdog touches it.
+#[map]
+pub static WALK: Array<crate::stall::Walk> = Array::with_max_entries(1, 0);
+
+/// Holds the watchdog's timer.
+#[repr(C)]
+pub struct Clock {
+    /// The timer.
+    pub timer: bpf_timer,
+}
+
+/// The watchdog's timer. A map of its own, described by BTF, as the kernel demands; only a program that may have
+/// timers may touch it.
+#[btf_map]
+pub static TIMER: btf_maps::Array<Clock, 1> = btf_maps::Array::new();

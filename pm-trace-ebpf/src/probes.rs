@@ -7,4 +7,5 @@ mod runtime;
 mod scsi;
 mod task;
 mod wait;
+mod watchdog;
 mod work;

@@ -3,6 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`arm`] | what makes a verdict survive a reset |
 //! | [`hooks`] | the table of hooks: what each means, where it is put, what is lost without it |
 //! | [`loader`] | the eBPF object and its maps |
 //! | [`probes`] | loading and attaching, the counters of each program |
@@ -24,7 +25,9 @@
 //! | [`voice`] | saying things while the machine is stuck |
 //! | [`record`] | recording the suspends that something else starts |
 //! | [`suspend`] | one cycle of suspend and resume |
+//! | [`watchdog`] | the watchdog in the kernel |
 
+pub mod arm;
 pub mod awake;
 pub mod companion;
 pub mod decode;
@@ -47,3 +50,4 @@ pub mod stream;
 pub mod suspend;
 pub mod switches;
 pub mod voice;
+pub mod watchdog;

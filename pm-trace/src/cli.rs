@@ -92,11 +92,15 @@ pub enum Command {
         long_about = "Records the suspends that something else starts (a lid, the desktop, the command \
         given), and reports.\n\n\
         pm-trace is frozen with the rest of user space meanwhile; what happened is in memory and is \
-        written after the resume. A resume that never ends can be seen only by 'pm-trace suspend --live'.",
+        written after the resume. Of a resume that never ends, a watchdog in the kernel says what waits for \
+        what; 'pm-trace arm' tells how to have that on a console or keep it over a reset. 'pm-trace suspend \
+        --live' tells more.",
         after_long_help = "Examples:\n  \
         sudo pm-trace record -- rtcwake -m mem -s 20\n  \
         sudo pm-trace record --cycles 3 --timeout 3600\n      \
         The next three suspends, however they start, but at most an hour.\n  \
+        sudo pm-trace arm && sudo pm-trace record --stall-after 20\n      \
+        The next suspend, whoever starts it; a lockup of 20 s is named on the console.\n  \
         sudo pm-trace record --daemon --keep 5\n      \
         Every suspend from now on; the traces of the last five are kept in /var/lib/pm-trace."
     )]
@@ -183,6 +187,17 @@ pub enum Command {
         kernel, or why on none, and what is lost then."
     )]
     Probes(ProbesArgs),
+    /// Prepare this machine to keep what the watchdog says of a lockup (root)
+    #[command(
+        long_about = "Prepares this machine to keep what the watchdog in the kernel says of a lockup: sends trace \
+        events to the console, keeps consoles on while devices sleep, records into memory that a reset does \
+        not clear. Sets what can be set now and prints what has to go on the kernel command line for the rest.\n\n\
+        What is set lasts until the next boot or 'pm-trace arm --undo'.",
+        after_long_help = "Examples:\n  \
+        sudo pm-trace arm && sudo pm-trace record\n      \
+        Have the next lockup, whoever starts the suspend, named on the console."
+    )]
+    Arm(ArmArgs),
     /// Check whether this machine can be traced
     #[command(
         long_about = "Checks what pm-trace needs: rights, kernel features, sleep states, ways to wake \
@@ -219,9 +234,6 @@ pub struct SuspendArgs {
     /// Stay awake while everything else is frozen, and name a lockup while it lasts
     #[arg(long)]
     pub live: bool,
-    /// Call it a stall when nothing gets on for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = at_least_one())]
-    pub stall_after: u32,
     /// What to do when the machine has been stuck for that long and the verdict is out
     #[arg(long, value_enum, default_value_t = Resort::Wait, requires = "live")]
     pub on_stall: Resort,
@@ -238,6 +250,9 @@ pub struct SuspendArgs {
     /// How it looks.
     #[command(flatten)]
     pub look: LookArgs,
+    /// The watchdog in the kernel.
+    #[command(flatten)]
+    pub watchdog: WatchdogArgs,
     /// Where the trace goes.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -266,6 +281,37 @@ impl Default for WatchArgs {
     }
 }
 
+/// The watchdog in the kernel.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct WatchdogArgs {
+    /// Say what waits for what when a transition has not moved for so many seconds; 0 switches that off
+    #[arg(long, value_name = "SECONDS", default_value_t = STALL_AFTER)]
+    pub stall_after: u32,
+    /// What makes the watchdog in the kernel look, where pm-trace itself is frozen
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Watchdog::Auto)]
+    pub watchdog: Watchdog,
+}
+
+/// Seconds without any movement that are a stall, unless something else is asked for.
+const STALL_AFTER: u32 = 10;
+
+impl Default for WatchdogArgs {
+    fn default() -> Self {
+        Self { stall_after: STALL_AFTER, watchdog: Watchdog::Auto }
+    }
+}
+
+/// What makes the watchdog in the kernel look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Watchdog {
+    /// A BPF timer where the kernel has it, else the clock
+    Auto,
+    /// A BPF timer, which runs during a transition only (Linux 5.15)
+    Timer,
+    /// A clock of the boot CPU, which ticks all the time
+    Clock,
+}
+
 /// Arguments of `record`.
 #[derive(Clone, Debug, Args)]
 pub struct RecordArgs {
@@ -292,6 +338,9 @@ pub struct RecordArgs {
     /// Stop after so many seconds, whatever happened
     #[arg(long, value_name = "SECONDS", value_parser = at_least_one())]
     pub timeout: Option<u32>,
+    /// The watchdog in the kernel.
+    #[command(flatten)]
+    pub watchdog: WatchdogArgs,
     /// Where the trace goes.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -413,9 +462,20 @@ pub struct ProbesArgs {
     pub json: bool,
 }
 
+/// Arguments of `arm`.
+#[derive(Clone, Debug, Args)]
+pub struct ArmArgs {
+    /// Put every switch back to what it was
+    #[arg(long)]
+    pub undo: bool,
+}
+
 /// Arguments of `doctor`.
 #[derive(Clone, Debug, Args)]
 pub struct DoctorArgs {
+    /// Put back the switches that a killed recording left changed (root); every recording does so at its start
+    #[arg(long, conflicts_with = "json")]
+    pub restore: bool,
     /// Show it as JSON
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,7 @@
 //! What each command does. A command gets its arguments and a [`Context`], shows its result and returns an
 //! [`Outcome`]; an error is told by the caller.
 
+mod arm;
 mod bundle;
 mod completions;
 mod daemon;
@@ -116,6 +117,7 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Diff(args)) => diff::run(args),
         Some(Command::Bundle(args)) => bundle::run(args),
         Some(Command::Probes(args)) => probes::run(args, context),
+        Some(Command::Arm(args)) => arm::run(args),
         Some(Command::Doctor(args)) => doctor::run(args),
         Some(Command::Schema) => schema::run(),
         Some(Command::Completions(args)) => completions::run(args),

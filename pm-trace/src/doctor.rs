@@ -9,6 +9,7 @@ mod context;
 mod recording;
 mod render;
 mod sleeping;
+mod watching;
 
 use serde::Serialize;
 
@@ -149,6 +150,9 @@ const CHECKS: &[CheckSpec] = &[
     CheckSpec { id: "live", title: "Live mode", run: sleeping::live },
     CheckSpec { id: "notifiers", title: "Live mode's notifiers", run: sleeping::notifiers },
     CheckSpec { id: "console", title: "Console while asleep", run: sleeping::console },
+    CheckSpec { id: "watchdog", title: "Watchdog in the kernel", run: watching::watchdog },
+    CheckSpec { id: "watchdog-console", title: "What the watchdog says", run: watching::console },
+    CheckSpec { id: "persistent-trace", title: "Trace kept over a reset", run: watching::persistent },
     CheckSpec { id: "pstore", title: "Evidence after a reset", run: sleeping::pstore },
 ];
 

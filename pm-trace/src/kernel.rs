@@ -10,6 +10,7 @@
 //! | [`layout`] | where the members are that the programs read | [`btf`] |
 //! | [`symbols`] | which function an address is in | `/proc/kallsyms` |
 //! | [`config`] | what the kernel was built with | `/proc/config.gz`, `/boot/config-*` |
+//! | [`evidence`] | where what the kernel prints while it is stuck ends up | tracefs, `/proc/cmdline` |
 //! | [`sleep`] | how it can sleep and wake, and whether live mode can be had | `/sys/power`, `/dev/snapshot` |
 //! | [`machine`] | what a trace says about the machine | DMI, `/proc` |
 //! | [`clock`] | what time it is, by three clocks | |
@@ -17,6 +18,7 @@
 pub mod btf;
 pub mod clock;
 pub mod config;
+pub mod evidence;
 pub mod kmsg;
 pub mod layout;
 pub mod machine;

@@ -3,19 +3,14 @@
 use crate::emit::{emit, enter, failed, send};
 use crate::kernel::{owner, stack};
 use crate::maps::{LOCK_WAITS, OpenLockWait};
+use crate::watch::tid;
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
+use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use pm_trace_common::header::kind_types;
 use pm_trace_common::hook::Hook;
 use pm_trace_common::lock::{self, flags};
-
-#[inline(always)]
-fn tid() -> u32 {
-    // SAFETY: the helper has no preconditions.
-    unsafe { bpf_get_current_pid_tgid() as u32 }
-}
 
 /// `trace_contention_begin(void *lock, unsigned int flags)`
 ///
@@ -27,7 +22,9 @@ pub fn lock_begin(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     let address = ctx.arg::<u64>(0);
-    let wait = OpenLockWait { lock: address, flags: wanted, reserved: 0 };
+    // SAFETY: the helper has no preconditions.
+    let since = unsafe { bpf_ktime_get_boot_ns() };
+    let wait = OpenLockWait { lock: address, flags: wanted, reserved: 0, since };
     if LOCK_WAITS.insert(tid(), wait, 0).is_err() {
         failed(Hook::LockBegin);
         return 0;

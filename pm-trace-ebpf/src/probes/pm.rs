@@ -4,6 +4,7 @@ use crate::device::{describe, power};
 use crate::emit::{emit, enter, failed, send};
 use crate::kernel::{embedded, string};
 use crate::maps::{CONTROL, PM_COMPLETIONS};
+use crate::watch;
 use aya_ebpf::macros::{kprobe, raw_tracepoint};
 use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
 use aya_log_ebpf::debug;
@@ -12,6 +13,7 @@ use pm_trace_common::header::kind_types;
 use pm_trace_common::hook::Hook;
 use pm_trace_common::member::Member;
 use pm_trace_common::pm::{self, Step, device_wait};
+use pm_trace_common::watchdog::callback;
 
 /// `trace_suspend_resume(const char *action, int val, bool start)`. The one program that runs while the
 /// window is closed: if it waits for a transition, the first phase opens it.
@@ -24,6 +26,7 @@ pub fn phase(ctx: RawTracePointContext) -> i32 {
     if enter(Hook::Phase).is_none() {
         return 0;
     }
+    watch::phase(ctx.arg(0), start != 0);
     emit::<kind_types::Phase>(Hook::Phase, |to| {
         // SAFETY: `emit` hands out memory of the payload's type.
         unsafe {
@@ -70,6 +73,9 @@ fn step(ctx: &ProbeContext, hook: Hook, step: Step) -> u32 {
         describe(dev, window, hook);
     }
     expect_end(hook, dev);
+    if !watch::step_begins(dev, step) {
+        failed(hook);
+    }
     send::<kind_types::StepStart>(
         hook,
         pm::StepStart {
@@ -100,6 +106,7 @@ pub fn callback_start(ctx: RawTracePointContext) -> i32 {
     if enter(Hook::CallbackStart).is_none() {
         return 0;
     }
+    watch::callback_is(ctx.arg(0), callback::RUNNING);
     emit::<kind_types::CallbackStart>(Hook::CallbackStart, |to| {
         // SAFETY: `emit` hands out memory of the payload's type.
         unsafe {
@@ -118,6 +125,7 @@ pub fn callback_end(ctx: RawTracePointContext) -> i32 {
     if enter(Hook::CallbackEnd).is_none() {
         return 0;
     }
+    watch::callback_is(ctx.arg(0), callback::RETURNED);
     send::<kind_types::CallbackEnd>(
         Hook::CallbackEnd,
         pm::CallbackEnd { dev: ctx.arg(0), error: ctx.arg::<u64>(1) as i32, reserved: 0 },
@@ -153,6 +161,9 @@ fn device_wait(ctx: &ProbeContext, hook: Hook, why: u32) -> u32 {
     let explicit = why == device_wait::EXPLICIT;
     if !explicit {
         expect_end(hook, dev);
+        if !watch::step_of_phase_begins(dev) {
+            failed(hook);
+        }
     }
     send::<kind_types::DeviceWait>(
         hook,

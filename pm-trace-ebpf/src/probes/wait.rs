@@ -3,7 +3,8 @@
 use crate::device::power;
 use crate::emit::{emit, enter, failed, send};
 use crate::kernel::{embedded, pointer, stack, word};
-use crate::maps::{PM_COMPLETIONS, WAITED_COMPLETIONS};
+use crate::maps::{PM_COMPLETIONS, WAITED_COMPLETIONS, wait_kind};
+use crate::watch;
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::macros::kprobe;
 use aya_ebpf::programs::ProbeContext;
@@ -20,6 +21,9 @@ fn completion_wait(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
     }
     let Some(address) = ctx.arg::<u64>(0) else { return 0 };
     if WAITED_COMPLETIONS.insert(address, 1, 0).is_err() {
+        failed(hook);
+    }
+    if !watch::waits_for_completion(address, flags & completion::TIMEOUT != 0) {
         failed(hook);
     }
     let timeout = if flags & completion::TIMEOUT != 0 { ctx.arg::<u64>(1).unwrap_or(0) } else { 0 };
@@ -75,6 +79,7 @@ pub fn complete_all(ctx: ProbeContext) -> u32 {
         return completed(&ctx, Hook::CompleteAll, completion::ALL);
     };
     if enter(Hook::CompleteAll).is_some() {
+        watch::step_ends(dev);
         send::<kind_types::StepEnd>(Hook::CompleteAll, pm::StepEnd { dev, power: power(dev), reserved: 0 });
     }
     0
@@ -122,17 +127,22 @@ fn enter_queue(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
     if enter(hook).is_none() {
         return 0;
     }
-    let Some(queue) = ctx.arg::<u64>(0) else { return 0 };
-    let pm_only = word(queue, Member::QueuePmOnly).unwrap_or(0) as i32;
-    let freeze_depth = word(queue, Member::QueueFreezeDepth).unwrap_or(0) as i32;
+    let Some(address) = ctx.arg::<u64>(0) else { return 0 };
+    let pm_only = word(address, Member::QueuePmOnly).unwrap_or(0) as i32;
+    let freeze_depth = word(address, Member::QueueFreezeDepth).unwrap_or(0) as i32;
     if pm_only <= 0 && freeze_depth <= 0 {
         return 0;
     }
-    let queuedata = pointer(queue, Member::QueueData);
+    let queuedata = pointer(address, Member::QueueData);
+    // What fails instead, and what a PM-only queue admits, does not wait.
+    let admitted = flags & queue::PM != 0 && freeze_depth <= 0;
+    if flags & queue::NOWAIT == 0 && !admitted && !watch::waits(wait_kind::QUEUE, address) {
+        failed(hook);
+    }
     emit::<kind_types::QueueWait>(hook, |to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
-            (*to).queue = queue;
+            (*to).queue = address;
             (*to).queuedata = queuedata;
             (*to).flags = flags;
             (*to).pm_only = pm_only;
@@ -166,6 +176,9 @@ fn flushed(ctx: &ProbeContext, hook: Hook) -> u32 {
         return 0;
     }
     let Some(work) = ctx.arg::<u64>(0) else { return 0 };
+    if !watch::waits(wait_kind::WORK, work) {
+        failed(hook);
+    }
     emit::<kind_types::FlushWork>(hook, |to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
@@ -182,6 +195,9 @@ fn flushed(ctx: &ProbeContext, hook: Hook) -> u32 {
 pub fn async_synchronize(ctx: ProbeContext) -> u32 {
     if enter(Hook::AsyncSynchronize).is_none() {
         return 0;
+    }
+    if !watch::waits(wait_kind::ASYNC, 0) {
+        failed(Hook::AsyncSynchronize);
     }
     emit::<kind_types::AsyncWait>(Hook::AsyncSynchronize, |to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.

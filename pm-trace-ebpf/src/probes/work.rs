@@ -2,6 +2,7 @@
 
 use crate::emit::{emit, enter, send};
 use crate::kernel::{bytes, container, embedded, pointer, word32};
+use crate::watch;
 use aya_ebpf::macros::{kprobe, raw_tracepoint};
 use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
 use pm_trace_common::header::kind_types;
@@ -57,10 +58,9 @@ pub fn work_start(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     let item = ctx.arg::<u64>(0);
-    send::<kind_types::WorkStart>(
-        Hook::WorkStart,
-        work::WorkRun { work: item, function: pointer(item, Member::WorkFunction) },
-    );
+    let function = pointer(item, Member::WorkFunction);
+    watch::works(item, function);
+    send::<kind_types::WorkStart>(Hook::WorkStart, work::WorkRun { work: item, function });
     0
 }
 
@@ -71,6 +71,7 @@ pub fn work_end(ctx: RawTracePointContext) -> i32 {
     if enter(Hook::WorkEnd).is_none() {
         return 0;
     }
+    watch::works_no_more();
     send::<kind_types::WorkEnd>(Hook::WorkEnd, work::WorkRun { work: ctx.arg(0), function: ctx.arg(1) });
     0
 }
@@ -83,11 +84,13 @@ pub fn async_run(ctx: ProbeContext) -> u32 {
     }
     let Some(item) = ctx.arg::<u64>(0) else { return 0 };
     let Some(entry) = container(item, Member::AsyncWork) else { return 0 };
+    let function = pointer(entry, Member::AsyncFunction);
+    watch::works(item, function);
     send::<kind_types::AsyncRun>(
         Hook::AsyncRun,
         work::AsyncRun {
             work: item,
-            function: pointer(entry, Member::AsyncFunction),
+            function,
             data: pointer(entry, Member::AsyncData),
             domain: pointer(entry, Member::AsyncDomain),
         },

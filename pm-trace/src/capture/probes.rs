@@ -3,14 +3,18 @@
 use super::hooks::{HOOKS, HookSpec, Place};
 use super::links::Links;
 use super::loader;
+use super::watchdog::{self, Flavour};
 use crate::kernel::layout::Layout;
+use crate::kernel::system::System;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
 use aya::programs::{Iter, Program, ProgramError};
 use aya::{Btf, Ebpf};
 use pm_trace_common::control::{Counters, armed};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::member::MISSING;
+use pm_trace_common::watchdog::State;
 use std::io::Read as _;
+use std::mem::offset_of;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
 /// Why nothing can be captured.
@@ -37,6 +41,12 @@ pub enum ProbeError {
         /// What is lost.
         lost: &'static str,
     },
+    /// The watchdog cannot be used.
+    #[error(
+        "this kernel takes no watchdog: {0}; without it a lockup in watch mode leaves no verdict. Try --stall-after 0 \
+         to record without it, or 'pm-trace suspend --live'"
+    )]
+    Watchdog(String),
     /// The walk over tasks failed.
     #[error("cannot look at the blocked tasks: {0}")]
     Snapshot(String),
@@ -66,8 +76,8 @@ pub struct ProgramStats {
     pub recursion_misses: u64,
 }
 
-/// A hook, and what the verifier says of its program.
-pub type Verified = (&'static HookSpec, Result<ProgramStats, String>);
+/// A program by its name, and what the verifier says of it.
+pub type Verified = (&'static str, Result<ProgramStats, String>);
 
 /// The programs in the kernel.
 pub struct Probes {
@@ -77,9 +87,11 @@ pub struct Probes {
     placements: Vec<Placement>,
     counters: PerCpuArray<MapData, [u64; COUNTER_WORDS]>,
     control: Array<MapData, [u32; CONTROL_WORDS]>,
+    watchdog: Array<MapData, [u64; WATCHDOG_WORDS]>,
 }
 
 const COUNTER_WORDS: usize = size_of::<Counters>() / size_of::<u64>();
+const WATCHDOG_WORDS: usize = size_of::<State>() / size_of::<u64>();
 const CONTROL_WORDS: usize = size_of::<pm_trace_common::control::Control>() / size_of::<u32>();
 
 /// Size of the ring buffer where nothing is recorded, in bytes.
@@ -101,7 +113,7 @@ fn unmet(spec: &HookSpec, layout: &Layout) -> Option<String> {
 }
 
 /// What a failed load says, with the end of the verifier's log.
-fn load_failure(error: &ProgramError) -> String {
+pub(super) fn load_failure(error: &ProgramError) -> String {
     match error {
         ProgramError::LoadError { io_error, verifier_log } => {
             let log = verifier_log.to_string();
@@ -140,7 +152,7 @@ impl Probes {
     ///
     /// # Errors
     /// The maps cannot be created. What the verifier says of each program is in the result.
-    pub fn verify(layout: &Layout) -> Result<Vec<Verified>, ProbeError> {
+    pub fn verify(system: &dyn System, layout: &Layout) -> Result<Vec<Verified>, ProbeError> {
         let words: Vec<u32> = loader::words(&layout.facts)
             .into_iter()
             .map(|word| if word == MISSING { 0 } else { word })
@@ -150,9 +162,15 @@ impl Probes {
         let verdicts = HOOKS.iter().map(|spec| {
             let loaded =
                 if spec.hook == Hook::TaskSnapshot { snapshot.clone() } else { probes.load_one(spec) };
-            (spec, loaded.map(|()| probes.stats(spec.hook).unwrap_or_default()))
+            (spec.hook.program(), loaded.map(|()| probes.stats(spec.hook).unwrap_or_default()))
         });
-        Ok(verdicts.collect())
+        let mut verdicts: Vec<Verified> = verdicts.collect();
+        for flavour in Flavour::ALL {
+            let loaded = watchdog::load(&mut probes, system, flavour);
+            let stats = loaded.map(|()| probes.stats_of(flavour.program()).unwrap_or_default());
+            verdicts.push((flavour.program(), stats));
+        }
+        Ok(verdicts)
     }
 
     fn create(words: &[u32], buffer: u32, log: bool) -> Result<Self, ProbeError> {
@@ -161,12 +179,15 @@ impl Probes {
         let counters = PerCpuArray::try_from(counters).map_err(|error| ProbeError::Map("COUNTERS", error))?;
         let control = take(&mut bpf, "CONTROL")?;
         let control = Array::try_from(control).map_err(|error| ProbeError::Map("CONTROL", error))?;
+        let watchdog = take(&mut bpf, "WATCHDOG")?;
+        let watchdog = Array::try_from(watchdog).map_err(|error| ProbeError::Map("WATCHDOG", error))?;
         Ok(Self {
             links: Links::default(),
             bpf,
             placements: Vec::with_capacity(HOOKS.len()),
             counters,
             control,
+            watchdog,
         })
     }
 
@@ -273,9 +294,40 @@ impl Probes {
         Ok(state == armed::OPEN)
     }
 
+    /// Sets how long nothing must have moved to be a stall; only before the watchdog is started, since the
+    /// programs write the same element. In nanoseconds.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    pub fn set_stall_after(&mut self, nanos: u64) -> Result<(), ProbeError> {
+        let mut words = [0; WATCHDOG_WORDS];
+        words[offset_of!(State, stall_after) / size_of::<u64>()] = nanos;
+        self.watchdog.set(0, words, 0).map_err(|error| ProbeError::Map("WATCHDOG", error))
+    }
+
+    /// Looks that the watchdog has taken, and stalls that it has told.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn watchdog_counts(&self) -> Result<(u64, u32), ProbeError> {
+        let words = self.watchdog.get(&0, 0).map_err(|error| ProbeError::Map("WATCHDOG", error))?;
+        let looks = words[offset_of!(State, looks) / size_of::<u64>()];
+        let at = offset_of!(State, episode);
+        let word = words[at / size_of::<u64>()].to_ne_bytes();
+        let episode = &word[at % size_of::<u64>()..][..size_of::<u32>()];
+        Ok((looks, episode.try_into().map_or(0, u32::from_ne_bytes)))
+    }
+
     /// What the kernel says of a hook's program; `None` if it is not loaded.
     pub fn stats(&self, hook: Hook) -> Option<ProgramStats> {
-        let fd = match self.bpf.program(hook.program())? {
+        self.stats_of(hook.program())
+    }
+
+    /// What the kernel says of the program of this name; `None` if it is not loaded.
+    pub fn stats_of(&self, program: &str) -> Option<ProgramStats> {
+        let fd = match self.bpf.program(program)? {
+            Program::BtfTracePoint(program) => program.fd(),
+            Program::PerfEvent(program) => program.fd(),
             Program::KProbe(program) => program.fd(),
             Program::RawTracePoint(program) => program.fd(),
             Program::Iter(program) => program.fd(),
@@ -347,7 +399,7 @@ fn attach_failure(place: Place, error: &ProgramError) -> String {
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -107,6 +107,8 @@ pub struct Window {
     last: Instant,
     /// When the transition was last seen under way.
     under_way: Instant,
+    /// It was open at the last look.
+    open: bool,
     cycles: u32,
 }
 
@@ -119,7 +121,7 @@ impl Default for Window {
 impl Window {
     /// No transition was seen yet.
     pub fn new() -> Self {
-        Self { last: Instant::now(), under_way: Instant::now(), cycles: 0 }
+        Self { last: Instant::now(), under_way: Instant::now(), open: false, cycles: 0 }
     }
 
     /// Transitions so far.
@@ -140,6 +142,10 @@ impl Window {
         if !recorder.window_is_open()? {
             return Ok(None);
         }
+        // Open since the last look: its first event may still be on its way, and what was quiet was the time before.
+        if !std::mem::replace(&mut self.open, true) {
+            (self.last, self.under_way) = (Instant::now(), Instant::now());
+        }
         if drained > 0 {
             self.last = Instant::now();
         }
@@ -152,6 +158,7 @@ impl Window {
         }
         recorder.close_window()?;
         recorder.drain();
+        self.open = false;
         self.cycles += 1;
         recorder.end_cycle().map(Some)
     }

@@ -6,6 +6,7 @@ use super::drain::Drain;
 use super::head;
 use super::ids::{NoSymbols, Symbolise};
 use super::probes::{Placement, ProbeError, Probes};
+use super::watchdog::{self, Flavour};
 use crate::diagnose::{self, Analysis, Finding};
 use crate::event::{Body, Event, Nanos, TaskRef};
 use crate::kernel::symbols::Symbols;
@@ -44,6 +45,17 @@ pub struct RecordOptions {
     pub programs_log: bool,
     /// Command line, for the head of the trace.
     pub command: Vec<String>,
+    /// The watchdog in the kernel, if there is to be one.
+    pub watchdog: Option<WatchdogOptions>,
+}
+
+/// How the watchdog in the kernel is to work.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchdogOptions {
+    /// How long nothing must have moved to be a stall.
+    pub stall_after: Duration,
+    /// What makes it look, in order of preference.
+    pub flavours: &'static [Flavour],
 }
 
 /// Why a recording failed.
@@ -85,6 +97,8 @@ pub struct Armed {
     pub hooks: usize,
     /// Hooks this kernel has no place for.
     pub skipped: usize,
+    /// What makes the watchdog look, if there is one.
+    pub watchdog: Option<Flavour>,
 }
 
 /// A recording that has ended.
@@ -144,7 +158,9 @@ impl Recorder {
         probes.attach()?;
         let attached = probes.placements().filter(|(_, placement)| matches!(placement, Placement::At(_)));
         let hooks = attached.count();
-        let armed = Armed { took: started.elapsed(), hooks, skipped: probes.placements().count() - hooks };
+        let skipped = probes.placements().count() - hooks;
+        let watchdog = options.watchdog.and_then(|options| start_watchdog(&mut probes, system, options));
+        let armed = Armed { took: started.elapsed(), hooks, skipped, watchdog };
         let logger = options.programs_log.then(|| aya_log::EbpfLogger::init(probes.bpf_mut()));
         let logger = logger.and_then(|logger| {
             logger
@@ -401,6 +417,14 @@ impl Recorder {
         }
     }
 
+    /// Looks that the watchdog in the kernel has taken, and stalls that it has told.
+    ///
+    /// # Errors
+    /// The counters cannot be read.
+    pub fn watchdog_counts(&self) -> Result<(u64, u32), RecordError> {
+        Ok(self.probes.watchdog_counts()?)
+    }
+
     /// What is known now.
     pub fn model(&self) -> &Model {
         self.analysis.model()
@@ -434,6 +458,13 @@ impl Recorder {
             _probes: self.probes,
         }
     }
+}
+
+/// Sets the watchdog to work; recording is worth it without one too.
+fn start_watchdog(probes: &mut Probes, system: &dyn System, options: WatchdogOptions) -> Option<Flavour> {
+    watchdog::start(probes, system, options.flavours, options.stall_after)
+        .inspect_err(|error| log::warn!("{error}"))
+        .ok()
 }
 
 /// The kernel's symbols; where it hides them, stacks stay empty and everything else works.

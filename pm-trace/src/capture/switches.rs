@@ -1,5 +1,8 @@
 //! Switches of the machine that a recording changes, each put back when its guard is dropped.
 
+pub mod journal;
+
+use journal::Entry;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +26,8 @@ pub struct SwitchError {
 pub struct Restore {
     path: PathBuf,
     value: String,
+    /// Forgotten after the value was put back.
+    _entry: Entry,
 }
 
 impl Drop for Restore {
@@ -54,8 +59,9 @@ pub fn pm_test(level: &str) -> Result<Restore, SwitchError> {
     };
     let before = fs::read_to_string(&path).map_err(failed)?;
     let value = chosen(&before).unwrap_or("none").to_owned();
+    let entry = Entry::write(&path, &[&value]);
     fs::write(&path, level).map_err(failed)?;
-    Ok(Restore { path, value })
+    Ok(Restore { path, value, _entry: entry })
 }
 
 /// An RTC alarm set for one suspend. Cleared on drop, and an alarm that was there before is put back.
@@ -64,6 +70,8 @@ pub struct WakeAlarm {
     path: PathBuf,
     /// The alarm that was set before, in seconds since 1970.
     before: Option<u64>,
+    /// Forgotten after the alarm was put back.
+    _entry: Entry,
 }
 
 impl WakeAlarm {
@@ -85,9 +93,12 @@ impl WakeAlarm {
             remedy: "leave out --wake and wake the machine by hand",
         };
         let before = fs::read_to_string(&path).map_err(failed)?.trim().parse().ok();
+        let value = before.map(|time: u64| time.to_string());
+        let values: Vec<&str> = ["0"].into_iter().chain(value.as_deref()).collect();
+        let entry = Entry::write(&path, &values);
         // An alarm in place must be cleared before another is accepted (drivers/rtc/sysfs.c).
         fs::write(&path, "0").map_err(failed)?;
-        let alarm = Self { path: path.clone(), before };
+        let alarm = Self { path: path.clone(), before, _entry: entry };
         fs::write(&path, format!("+{seconds}")).map_err(failed)?;
         Ok(alarm)
     }
@@ -148,7 +159,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pm_test");
         fs::write(&path, "devices").unwrap();
-        drop(Restore { path: path.clone(), value: "none".to_owned() });
+        drop(Restore { path: path.clone(), value: "none".to_owned(), _entry: Entry::none() });
         assert_eq!(fs::read_to_string(&path).unwrap(), "none");
     }
 }

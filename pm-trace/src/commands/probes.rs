@@ -38,6 +38,17 @@ struct Row {
     hits: Option<u64>,
 }
 
+/// A row of what the verifier says.
+#[derive(Debug, Serialize)]
+struct VerifiedRow {
+    /// The program: the hook's, or one of the watchdog's.
+    hook: &'static str,
+    /// Why it was refused.
+    skipped: Option<String>,
+    #[serde(flatten)]
+    stats: Option<ProgramStats>,
+}
+
 impl Row {
     fn new(spec: &'static HookSpec) -> Self {
         Self {
@@ -67,12 +78,12 @@ pub(super) fn run(args: &ProbesArgs, _context: &Context) -> anyhow::Result<Outco
 }
 
 fn verify(layout: &Layout, args: &ProbesArgs) -> anyhow::Result<Outcome> {
-    let verdicts = Probes::verify(layout).context(CannotTrace)?;
-    let rows: Vec<Row> = verdicts
+    let verdicts = Probes::verify(&Live, layout).context(CannotTrace)?;
+    let rows: Vec<VerifiedRow> = verdicts
         .into_iter()
-        .map(|(spec, verdict)| match verdict {
-            Ok(stats) => Row { stats: Some(stats), ..Row::new(spec) },
-            Err(reason) => Row { skipped: Some(reason), ..Row::new(spec) },
+        .map(|(hook, verdict)| match verdict {
+            Ok(stats) => VerifiedRow { hook, stats: Some(stats), skipped: None },
+            Err(reason) => VerifiedRow { hook, stats: None, skipped: Some(reason) },
         })
         .collect();
     let refused: Vec<&str> = rows.iter().filter(|row| row.skipped.is_some()).map(|row| row.hook).collect();
@@ -131,7 +142,7 @@ fn list(layout: &Layout, args: &ProbesArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-fn json(rows: &[Row]) -> anyhow::Result<String> {
+fn json(rows: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(rows)? + "\n")
 }
 

@@ -1,14 +1,18 @@
 //! What `suspend` and `record` share: starting a recording and reporting on it.
 
 use super::{CannotTrace, Context, Outcome, output_path, overwrite, say, show};
-use crate::capture::recorder::{Integrity, RecordError, RecordOptions, Recorder};
-use crate::cli::OutputArgs;
+use crate::capture::recorder::{Integrity, RecordError, RecordOptions, Recorder, WatchdogOptions};
+use crate::capture::switches::journal;
+use crate::capture::watchdog::Flavour;
+use crate::cli::{OutputArgs, Watchdog, WatchdogArgs};
+use crate::kernel::evidence;
 use crate::kernel::system::Live;
 use crate::recover;
 use crate::report::Report;
 use crate::text::{self, Form};
 use crate::trace::{Mode, Status};
 use std::path::Path;
+use std::time::Duration;
 
 /// What is to be recorded.
 pub(super) struct Plan<'a> {
@@ -18,6 +22,19 @@ pub(super) struct Plan<'a> {
     pub mode: Mode,
     /// State that is entered, if pm-trace enters it.
     pub state: Option<String>,
+    /// The watchdog in the kernel, if there is to be one.
+    pub watchdog: Option<WatchdogOptions>,
+}
+
+/// The watchdog that was asked for.
+pub(super) fn watchdog(args: &WatchdogArgs) -> Option<WatchdogOptions> {
+    let stall_after = Duration::from_secs(args.stall_after.into());
+    let flavours: &[Flavour] = match args.watchdog {
+        Watchdog::Auto => &Flavour::ALL,
+        Watchdog::Timer => &[Flavour::Timer],
+        Watchdog::Clock => &[Flavour::Clock],
+    };
+    (!stall_after.is_zero()).then_some(WatchdogOptions { stall_after, flavours })
 }
 
 /// Size of the ring buffer in MiB, where none is asked for. A cycle of a small machine is some 4,000 records of
@@ -49,7 +66,14 @@ pub(super) fn start(plan: &Plan<'_>, context: &Context) -> anyhow::Result<(Recor
         state: plan.state.clone(),
         programs_log: context.verbose >= 2,
         command: context.command_line.clone(),
+        watchdog: plan.watchdog,
     };
+    for left in journal::restore() {
+        say(&format!(
+            "pm-trace: a recording was killed before it put back what it had changed: {}\n",
+            left.words()
+        ));
+    }
     let recorder = Recorder::start(&Live, &options, context.started).map_err(|error| match error {
         RecordError::Kernel(_) | RecordError::Probes(_) => anyhow::Error::from(error).context(CannotTrace),
         error => error.into(),
@@ -68,7 +92,24 @@ pub(super) fn start(plan: &Plan<'_>, context: &Context) -> anyhow::Result<(Recor
     if let Err(error) = recover::remember(&options.output) {
         log::info!("'pm-trace recover' will not know of this trace by itself: {error}");
     }
+    if let (Some(flavour), Some(watchdog)) = (armed.watchdog, options.watchdog) {
+        tell_watchdog(flavour, watchdog.stall_after);
+    }
     Ok((recorder, options))
+}
+
+/// Says that there is a watchdog, and where what it prints ends up.
+fn tell_watchdog(flavour: Flavour, stall_after: Duration) {
+    let (words, seconds) = (flavour.words(), stall_after.as_secs());
+    let places = evidence::places(&Live);
+    let place = if places.is_empty() {
+        "in memory only, which a reset clears: 'pm-trace arm' says how to keep it".to_owned()
+    } else {
+        places.join(" and ")
+    };
+    say(&format!(
+        "pm-trace: watchdog in the kernel: {words}; says what waits when nothing moves for {seconds} s ({place})\n"
+    ));
 }
 
 /// Says what went wrong with the trace file.
@@ -111,6 +152,11 @@ pub(super) fn finish(recorder: Recorder) -> anyhow::Result<Outcome> {
     let report = Report::new(Some(&recording.session), model, findings, Vec::new());
     show(&report.text_in(text::columns()), Form::Plain)?;
     tell_tee(recording.tee.as_deref(), &recording.closed?);
+    anyhow::ensure!(
+        recording.path.symlink_metadata().is_ok(),
+        "the trace {} was removed while it was recorded, or its directory was; the report is all that is left of it",
+        text::path(&recording.path)
+    );
     say(&format!("pm-trace: the trace is in {}\n", text::path(&recording.path)));
     Ok(Outcome::of(&report.findings))
 }

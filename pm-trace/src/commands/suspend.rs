@@ -37,7 +37,9 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
     }
     let stop = super::stop_flag()?;
     let mode = if args.live { Mode::Live } else { Mode::Watch };
-    let plan = Plan { output: &args.output, mode, state: Some(options.state.clone()) };
+    // Awake, pm-trace watches by itself.
+    let watchdog = recording::watchdog(&args.watchdog).filter(|_| mode == Mode::Watch);
+    let plan = Plan { output: &args.output, mode, state: Some(options.state.clone()), watchdog };
     let (mut recorder, record) = recording::start(&plan, context)?;
     if args.tui {
         let view = super::live_view::companion(&mut recorder, &args.look)?;
@@ -79,7 +81,10 @@ fn live_options(args: &SuspendArgs, trace: &Path) -> LiveOptions {
         );
     }
     LiveOptions {
-        stall_after: Duration::from_secs(args.stall_after.into()),
+        stall_after: match args.watchdog.stall_after {
+            0 => Duration::MAX,
+            seconds => Duration::from_secs(seconds.into()),
+        },
         on_stall,
         stream: args.stream.clone(),
         tty: args.tty.clone(),

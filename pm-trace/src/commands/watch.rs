@@ -6,7 +6,7 @@ use super::{Context, Outcome, require_root, say};
 use crate::capture::record::Window;
 use crate::capture::recorder::Recorder;
 use crate::capture::switches::{self, WakeAlarm};
-use crate::cli::WatchArgs;
+use crate::cli::{WatchArgs, WatchdogArgs};
 use crate::event::Event;
 use crate::history::History;
 use crate::text;
@@ -29,7 +29,8 @@ pub(super) fn run(args: &WatchArgs, context: &Context) -> anyhow::Result<Outcome
     require_terminal("'pm-trace record' records without one")?;
     let config = configuration()?;
     let stop = run::stop_flag().context("cannot receive signals")?;
-    let plan = Plan { output: &args.output, mode: Mode::Watch, state: None };
+    let watchdog = recording::watchdog(&WatchdogArgs::default());
+    let plan = Plan { output: &args.output, mode: Mode::Watch, state: None, watchdog };
     let (mut recorder, options) = recording::start(&plan, context)?;
     let (sender, events) = channel();
     recorder.set_tap(Box::new(move |batch: &[Event]| {

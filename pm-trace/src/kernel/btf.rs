@@ -14,11 +14,13 @@
 
 mod lookup;
 mod raw;
+mod stand_in;
 
 use std::sync::Arc;
 
 pub use lookup::{Found, LookupError};
 pub use raw::{Kind, Member, Type};
+pub use stand_in::stand_in;
 
 use raw::{Header, TYPE_HEADER, extra_len, word};
 
@@ -223,6 +225,18 @@ impl Btf {
     pub fn functions(&self, name: &str) -> Vec<u32> {
         let named = |&&(offset, _): &&(u32, u32)| self.is_named(offset, name.as_bytes());
         self.functions.iter().filter(named).map(|&(_, id)| id).collect()
+    }
+
+    /// The number of the type that is called `name` by a typedef in here (not in the base).
+    pub fn typedef(&self, name: &str) -> Option<u32> {
+        let types = self.data.get(self.header.types.clone())?;
+        let ids = self.first_id..self.end_id();
+        let mut typedefs = ids.zip(&self.starts).filter(|&(id, &at)| {
+            let head = types.get(at as usize..).unwrap_or_default();
+            Kind::from_info(word(head, 4), id) == Ok(Kind::Typedef)
+                && self.is_named(word(head, 0), name.as_bytes())
+        });
+        typedefs.next().map(|(id, _)| id)
     }
 }
 

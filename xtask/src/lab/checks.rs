@@ -64,6 +64,7 @@ pub(crate) fn evaluate(
     checks.extend(left(seen));
     checks.extend(expect.command.iter().flat_map(|rule| command(rule, seen)));
     if tracer {
+        checks.push(watchdog(expect, seen));
         checks.extend(timing(expect, seen));
         checks.extend(traces(expect, reports));
     }
@@ -144,6 +145,19 @@ fn command(rule: &CommandRule, seen: &Observed) -> Vec<Check> {
         checks.push(check(format!("{name} says {text:?}"), "said", seen, ok));
     }
     checks
+}
+
+/// Whether the watchdog in the kernel spoke, and in time, or was silent.
+fn watchdog(expect: &Expect, seen: &Observed) -> Check {
+    let first = seen.stalls_s.first();
+    let told = first.map_or_else(|| "silent".to_owned(), |seconds| format!("{seconds:.3} s"));
+    let name = "stall told by the watchdog in the kernel";
+    match expect.stall_within_s {
+        Some(limit) => {
+            check(name, format!("within {limit} s"), told, first.is_some_and(|&seconds| seconds <= limit))
+        }
+        None => check(name, "silent", told, first.is_none()),
+    }
 }
 
 fn timing(expect: &Expect, seen: &Observed) -> Vec<Check> {

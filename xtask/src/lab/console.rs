@@ -12,6 +12,9 @@ use anyhow::{Context as _, Result};
 /// Lines that the lab itself writes to the guest's kernel log begin so.
 const PREFIX: &str = "@lab ";
 
+/// Lines of pm-trace's watchdog in the kernel hold this (`pm-trace-common/src/watchdog.rs`).
+const WATCHDOG: &str = "pm-trace-wd1 ";
+
 /// What no healthy guest's kernel says.
 const TROUBLE: &[&str] = &[
     "WARNING: CPU:",
@@ -48,6 +51,10 @@ pub(crate) enum Marker {
     Armed(f64),
     /// pm-trace printed a verdict, so many seconds after the cycle had closed.
     Verdict(f64),
+    /// pm-trace's watchdog in the kernel says that nothing has moved for so many seconds.
+    Stall(f64),
+    /// The watchdog has said all it knows.
+    StallTold,
     /// The kernel complains, or a program panicked.
     Trouble(String),
 }
@@ -59,6 +66,9 @@ pub(crate) fn parse(line: &str) -> Option<Marker> {
     }
     if let Some((_, text)) = line.split_once(PREFIX) {
         return parse_own(text);
+    }
+    if let Some((_, text)) = line.split_once(WATCHDOG) {
+        return parse_watchdog(text);
     }
     if let Some((_, text)) = line.split_once("pm-trace: ") {
         if let Some(seconds) = seconds_after(text, "armed in ") {
@@ -77,6 +87,18 @@ pub(crate) fn parse(line: &str) -> Option<Marker> {
     }
     let troubled = TROUBLE.iter().any(|text| line.contains(text));
     troubled.then(|| Marker::Trouble(line.trim().to_owned()))
+}
+
+/// What follows the tag in a line of the watchdog's: `1.0 stall ... quiet=10.122 ...`.
+fn parse_watchdog(text: &str) -> Option<Marker> {
+    match text.split_whitespace().nth(1)? {
+        "stall" => {
+            let (_, rest) = text.split_once(" quiet=")?;
+            rest.split_whitespace().next()?.parse().ok().map(Marker::Stall)
+        }
+        "end" => Some(Marker::StallTold),
+        _ => None,
+    }
 }
 
 fn parse_own(text: &str) -> Option<Marker> {
@@ -167,6 +189,12 @@ mod tests {
             ("[ 9.1] pm-trace: armed in 0.4s, 71 programs", Some(Marker::Armed(0.4))),
             ("pm-trace: verdict 0.207 s after the cycle closed", Some(Marker::Verdict(0.207))),
             ("pm-trace: verdict follows", None),
+            (
+                "bpf_trace_printk: pm-trace-wd1 1.0 stall episode=1 times=1 now=9.100 quiet=5.25 phase=\"x\"",
+                Some(Marker::Stall(5.25)),
+            ),
+            ("pm-trace-wd1 1.5 end episode=1 code=SLQ back=1", Some(Marker::StallTold)),
+            ("pm-trace-wd1 1.1 step kind=resume", None),
             ("[ 9.1] PM: suspend entry (s2idle)", Some(Marker::EntersIdle)),
             ("[ 9.1] PM: suspend entry (deep)", None),
             ("[ 9.1] PM: suspend exit", Some(Marker::Resumed)),

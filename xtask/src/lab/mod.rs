@@ -60,6 +60,12 @@ pub(crate) struct RunArgs {
     /// Run each so often.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) repeat: usize,
+    /// Set a variable of the guest's script, such as LAB_CYCLES=200.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Let the guest's script take so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) limit: Option<u64>,
     /// Show the guest's console.
     #[arg(long, short)]
     pub(crate) verbose: bool,
@@ -72,7 +78,16 @@ impl RunArgs {
     /// One run of a scenario on a kernel, or of all on all.
     pub(crate) fn once(scenario: &str, kernel: &str, verbose: bool) -> Self {
         let (scenario, kernel) = (scenario.to_owned(), kernel.to_owned());
-        Self { scenario, kernel, keep: false, repeat: 1, verbose, binary: None }
+        Self {
+            scenario,
+            kernel,
+            keep: false,
+            repeat: 1,
+            settings: Vec::new(),
+            limit: None,
+            verbose,
+            binary: None,
+        }
     }
 }
 
@@ -102,7 +117,12 @@ pub(crate) fn run(command: &Command) -> Result<Verdict> {
 /// Runs what `args` select, one guest at a time, and prints the table of results.
 pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
     ensure!(args.repeat > 0, "--repeat needs a number above 0");
-    let scenarios = scenario::select(&args.scenario)?;
+    let mut scenarios = scenario::select(&args.scenario)?;
+    for scenario in &mut scenarios {
+        // What the kernel does not know on its command line becomes the environment of its first program.
+        scenario.cmdline.extend(args.settings.iter().cloned());
+        scenario.limits.scenario_s = args.limit.unwrap_or(scenario.limits.scenario_s);
+    }
     let trees = trees(&args.kernel)?;
     let tracer = match &args.binary {
         Some(file) => {

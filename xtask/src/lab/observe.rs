@@ -34,6 +34,8 @@ pub(crate) struct Observed {
     pub(crate) verdict_at: Option<Duration>,
     /// Seconds from the closing of the cycle to each verdict's printing.
     pub(crate) verdicts_s: Vec<f64>,
+    /// How long nothing had moved each time the watchdog in the kernel said so, in seconds.
+    pub(crate) stalls_s: Vec<f64>,
     /// Since when the guest has been in suspend-to-idle.
     pub(crate) idle_since: Option<Duration>,
     /// Values that the guest reported.
@@ -67,6 +69,8 @@ impl Observed {
             Some(Marker::Result(exit)) => self.result = Some((line.at, exit)),
             Some(Marker::Armed(seconds)) => self.armed_s = self.armed_s.or(Some(seconds)),
             Some(Marker::Verdict(seconds)) => self.verdict(line.at, seconds),
+            Some(Marker::Stall(seconds)) => self.stalls_s.push(seconds),
+            Some(Marker::StallTold) => self.verdict_at = self.verdict_at.or(Some(line.at)),
             Some(Marker::EntersIdle) => self.idle_since = Some(line.at),
             Some(Marker::Resumed) => self.idle_since = None,
             Some(Marker::Said(name, line)) => {

@@ -168,6 +168,9 @@ pub(crate) struct Expect {
     pub(crate) armed_within_s: Option<f64>,
     /// Seconds from the closing of the cycle to the verdict on the console, at most.
     pub(crate) verdict_within_s: Option<f64>,
+    /// Seconds that nothing may have moved when the watchdog in the kernel first says so, at most. Without it, it
+    /// must say nothing.
+    pub(crate) stall_within_s: Option<f64>,
     /// Texts that the console must show.
     #[serde(default)]
     pub(crate) console: Vec<String>,

@@ -1,0 +1,66 @@
+//! Words for the lines, as addresses that `%s` takes.
+//!
+//! No table of `&str`: that is a table of addresses, which would have to be relocated in a data section.
+
+use pm_trace_common::lock::flags;
+use pm_trace_common::watchdog::{STEP_NAMES, on};
+
+const LEN: usize = 16;
+
+const fn padded(text: &str) -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    let mut place = 0;
+    while place < text.len() {
+        bytes[place] = text.as_bytes()[place];
+        place += 1;
+    }
+    bytes
+}
+
+macro_rules! words {
+    ($( $name:ident = $text:expr ; )+) => {
+        $(
+            #[inline(always)]
+            pub fn $name() -> u64 {
+                static WORD: [u8; LEN] = padded($text);
+                &raw const WORD as u64
+            }
+        )+
+    };
+}
+
+words! {
+    mutex = on::MUTEX;
+    rwsem = on::RWSEM;
+    any_lock = on::LOCK;
+    step_word = on::STEP;
+    completion = on::COMPLETION;
+    async_calls = on::ASYNC;
+}
+
+/// The word for a step, by its number.
+#[inline(always)]
+pub fn step(number: u16) -> u64 {
+    static WORDS: [[u8; LEN]; 8] = {
+        let mut words = [[0; LEN]; 8];
+        let mut place = 0;
+        while place < STEP_NAMES.len() {
+            words[place] = padded(STEP_NAMES[place]);
+            place += 1;
+        }
+        words
+    };
+    &raw const WORDS[usize::from(number) & 7] as u64
+}
+
+/// The word for a sort of lock, by the flags of the wait.
+#[inline(always)]
+pub fn lock(wanted: u32) -> u64 {
+    if wanted & flags::MUTEX != 0 {
+        mutex()
+    } else if wanted & (flags::RT | flags::PERCPU) == 0 && wanted & (flags::READ | flags::WRITE) != 0 {
+        rwsem()
+    } else {
+        any_lock()
+    }
+}
