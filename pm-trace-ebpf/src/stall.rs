@@ -206,7 +206,7 @@ unsafe fn letter(walk: *mut Walk, letter: u8) {
 unsafe fn go_to_step(walk: *mut Walk, dev: u64) -> u32 {
     // SAFETY: by contract; entries are copied at once.
     unsafe {
-        let open = OPEN_STEPS.get(dev).copied().unwrap_or_else(|| to_come());
+        let open = OPEN_STEPS.get(dev).copied().unwrap_or_else(to_come);
         if before(walk, open.tid) {
             return 0;
         }
