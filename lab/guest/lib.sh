@@ -63,4 +63,9 @@ lab_state() {
 lab_network() {
 	ifconfig lo up
 	ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
+	# The card takes some seconds to find its cable; what is sent before is sent again late, or never.
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		[ "$(cat /sys/class/net/eth0/carrier)" = 1 ] && break
+		sleep 1
+	done
 }

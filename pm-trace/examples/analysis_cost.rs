@@ -4,7 +4,7 @@
 //!
 //! Makes up cycles of suspend and resume in which every device depends on the one before it or on none, folds them, and
 //! prints events per second and the memory that the process needed at most so far. Without arguments it goes through
-//! the sizes that `docs/findings.md` tells of.
+//! the sizes below.
 
 use pm_trace::diagnose::Analysis;
 use pm_trace::event::{Body, Comm, DeviceInfo, Event, ObjId, Power, Step, TaskRef};
