@@ -11,6 +11,7 @@ pub mod commands;
 pub mod diagnose;
 pub mod doctor;
 pub mod event;
+pub mod export;
 pub mod history;
 pub mod kernel;
 pub mod model;
