@@ -117,14 +117,28 @@ pub fn write_to(
     overwrite: Overwrite,
 ) -> Result<Vec<PathBuf>, ExportError> {
     if format.is_folder() {
-        folder(path, overwrite)?;
-        let mut writing = WriteTables { recording, format, folder: path, overwrite, files: Vec::new() };
-        tables::each(&mut writing)?;
-        return writing.files.into_iter().map(OutFile::finish).collect();
+        let made = folder(path, overwrite)?;
+        let files = write_tables(recording, format, path, overwrite);
+        if files.is_err() && made {
+            // Should a file be in it all the same, it stays.
+            let _ = std::fs::remove_dir(path);
+        }
+        return files;
     }
     let mut file = OutFile::create(path, overwrite)?;
     write(recording, format, &mut file).map_err(|source| ExportError::write(path, source))?;
     Ok(vec![file.finish()?])
+}
+
+fn write_tables(
+    recording: &Recording,
+    format: Format,
+    folder: &Path,
+    overwrite: Overwrite,
+) -> Result<Vec<PathBuf>, ExportError> {
+    let mut writing = WriteTables { recording, format, folder, overwrite, files: Vec::new() };
+    tables::each(&mut writing)?;
+    writing.files.into_iter().map(OutFile::finish).collect()
 }
 
 /// Writes each table; the files are put in their places when all are whole.

@@ -38,7 +38,7 @@ pub enum Line {
 pub struct Head {
     /// Version of this format.
     pub schema: u32,
-    /// Tells the trace from all others, in hexadecimal.
+    /// Tells the trace from all others.
     pub trace: String,
     /// Name of its file, without folders.
     pub file: String,

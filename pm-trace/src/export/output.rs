@@ -74,22 +74,23 @@ impl Drop for OutFile {
     }
 }
 
-/// Makes the folder for tables, or takes one that is there: an empty one, or with [`Overwrite::Replace`] any.
+/// Makes the folder for tables, or takes one that is there: an empty one, or with [`Overwrite::Replace`] any. Tells
+/// whether it was made.
 ///
 /// # Errors
 /// It cannot be made, or something is in it.
-pub(super) fn folder(path: &Path, overwrite: Overwrite) -> Result<(), ExportError> {
+pub(super) fn folder(path: &Path, overwrite: Overwrite) -> Result<bool, ExportError> {
     let refused = |source| ExportError::write(path, source);
     match fs::create_dir(path) {
         Ok(()) => {
             give_to_sudo_user(&File::open(path).map_err(refused)?);
-            Ok(())
+            Ok(true)
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let mut entries = fs::read_dir(path).map_err(refused)?;
             match entries.next() {
                 Some(_) if overwrite == Overwrite::Refuse => Err(ExportError::Exists(path.to_owned())),
-                _ => Ok(()),
+                _ => Ok(false),
             }
         }
         Err(error) => Err(refused(error)),
@@ -140,8 +141,8 @@ mod tests {
     fn a_folder_must_be_empty() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tables");
-        folder(&path, Overwrite::Refuse).unwrap();
-        folder(&path, Overwrite::Refuse).unwrap();
+        assert!(folder(&path, Overwrite::Refuse).unwrap());
+        assert!(!folder(&path, Overwrite::Refuse).unwrap());
         fs::write(path.join("mine"), "").unwrap();
         assert!(matches!(folder(&path, Overwrite::Refuse), Err(ExportError::Exists(_))));
         folder(&path, Overwrite::Replace).unwrap();

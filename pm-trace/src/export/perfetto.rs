@@ -2,7 +2,7 @@
 //!
 //! A track for each device and task, below one for their group; nothing here knows what the tracks mean.
 
-mod proto;
+pub(super) mod proto;
 
 use super::recording::Recording;
 use super::timeline::{Detail, GROUPS, Group, Mark, Timeline, What};

@@ -3,11 +3,11 @@
 use super::phases::{self, DevicePhase, Phases};
 use super::waits::{self, Wait, Waits};
 use super::works::{Queued, queued};
-use crate::diagnose::{self, Analysis, CycleSummary, Finding, device_ref, narrate};
+use crate::diagnose::{self, Analysis, CycleSummary, Explained, Finding, device_ref, narrate};
 use crate::event::{Event, Nanos};
 use crate::history::History;
 use crate::runs::{Times, times};
-use crate::trace::{Error, Session, Trace};
+use crate::trace::{Error, Session};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -47,7 +47,7 @@ pub struct NamedEvent {
 /// A trace, read and explained.
 #[derive(Debug)]
 pub struct Recording {
-    /// Tells the trace from all others: a hash of what its head says, in hexadecimal.
+    /// Tells the trace from all others: `t` and a hash of what its head says.
     pub id: String,
     /// Name of its file, without folders.
     pub file: String,
@@ -77,37 +77,29 @@ impl Recording {
     /// # Errors
     /// It is no readable trace. Damage inside of it is no error but a note.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let mut trace = Trace::open(path)?;
-        let session = trace.session().cloned();
-        let mut analysis = Analysis::default();
-        if let Some(session) = &session {
-            analysis.set_kernel(&session.kernel.release);
-        }
-        let mut history = History::new(session.clone());
-        let (mut steps, mut waits) = (Phases::default(), Waits::default());
-        let mut works = HashMap::new();
-        for event in trace.by_ref() {
-            analysis.apply(&event);
-            history.push(&event);
-            steps.take(&event, history.head());
-            waits.take(&event, history.head());
-            let number = history.head().events().saturating_sub(1);
-            works.extend(queued(&event, history.head()).map(|queued| (number, queued)));
-        }
-        let notes = trace.notes().iter().map(ToString::to_string).collect();
+        let mut history = History::default();
+        let (mut steps, mut waits, mut works) = (Phases::default(), Waits::default(), HashMap::new());
+        let explained = Explained::read_with(path, Analysis::default(), |event| {
+            history.push(event);
+            let model = history.head();
+            steps.take(event, model);
+            waits.take(event, model);
+            let number = model.events().saturating_sub(1);
+            works.extend(queued(event, model).map(|queued| (number, queued)));
+        })?;
         let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let model = history.head();
         let starts = model.transitions().iter().map(|transition| transition.started.event).collect();
         let summaries = diagnose::cycles(model).into_iter();
         Ok(Self {
-            id: id(session.as_ref(), history.log().event(0).as_ref()),
+            id: id(explained.session.as_ref(), history.log().event(0).as_ref()),
             file,
-            session,
+            session: explained.session,
             cycles: summaries.map(|summary| Cycle { times: times(&summary), summary }).collect(),
-            findings: analysis.findings_at_end(),
+            findings: explained.findings,
             phases: phases::rows(steps, model),
             waits: waits::rows(waits, &history),
-            notes,
+            notes: explained.notes.iter().map(ToString::to_string).collect(),
             history,
             queued: works,
             starts,
@@ -155,5 +147,6 @@ fn id(session: Option<&Session>, first: Option<&Event>) -> String {
         None => minicbor::encode(first, &mut bytes),
     };
     let digest = Sha256::digest(&bytes);
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    // A letter in front, or programs that guess types would read some of them as numbers.
+    std::iter::once("t".to_owned()).chain(digest.iter().take(8).map(|byte| format!("{byte:02x}"))).collect()
 }

@@ -78,7 +78,9 @@ pub(super) fn draw(row: Vec<Bar>, track: usize, marks: &mut Vec<Mark>) {
     };
     for bar in row {
         close(&mut open, bar.start, marks);
-        let mut mark = Mark::new(bar.start, track, What::Begin, &bar.name, bar.category);
+        // Functions and phases whose names were never told.
+        let name = if bar.name.is_empty() { bar.category } else { &bar.name };
+        let mut mark = Mark::new(bar.start, track, What::Begin, name, bar.category);
         (mark.details, mark.starts, mark.ends) = (bar.details, bar.starts, bar.ends);
         marks.push(mark);
         open.push(bar.end);
