@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 use crate::progress::section;
 use crate::{Verdict, build, paths, setup};
 
+mod batch;
 mod checks;
 mod console;
 mod counters;
@@ -29,6 +30,7 @@ mod screen;
 mod tree;
 mod vmlinux;
 
+use batch::Job;
 pub(crate) use kernels::candidate;
 pub(crate) use result::RunResult;
 use run::Setting;
@@ -66,7 +68,10 @@ pub(crate) struct RunArgs {
     /// Let the guest's script take so many seconds.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) limit: Option<u64>,
-    /// Show the guest's console.
+    /// Run so many guests side by side; without it, one for each CPU of this machine.
+    #[arg(long, value_name = "N", conflicts_with = "verbose")]
+    pub(crate) jobs: Option<usize>,
+    /// Show the guest's console, and run one guest at a time.
     #[arg(long, short)]
     pub(crate) verbose: bool,
     /// Use this static pm-trace instead of building one.
@@ -85,6 +90,7 @@ impl RunArgs {
             repeat: 1,
             settings: Vec::new(),
             limit: None,
+            jobs: None,
             verbose,
             binary: None,
         }
@@ -114,7 +120,7 @@ pub(crate) fn run(command: &Command) -> Result<Verdict> {
     }
 }
 
-/// Runs what `args` select, one guest at a time, and prints the table of results.
+/// Runs what `args` select and prints the table of results.
 pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
     ensure!(args.repeat > 0, "--repeat needs a number above 0");
     let mut scenarios = scenario::select(&args.scenario)?;
@@ -130,36 +136,28 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
         }
         None => tracer(&scenarios)?,
     };
-    let runs: Vec<(&Tree, &Scenario)> = trees
-        .iter()
-        .enumerate()
-        .flat_map(|(index, tree)| scenarios.iter().map(move |scenario| (index, tree, scenario)))
-        .filter(|(index, _, scenario)| {
-            args.scenario != scenario::TEST || *index == 0 || scenario.tested_on == TestedOn::All
-        })
-        .map(|(_, tree, scenario)| (tree, scenario))
-        .collect();
-    let total = runs.len() * args.repeat;
-    section(&format!("{total} lab runs"));
-    let mut results = Vec::with_capacity(total);
-    for (tree, scenario) in runs {
-        for round in 1..=args.repeat {
-            eprintln!("==> {}/{total}: {} on {}", results.len() + 1, scenario.name, tree.release());
-            let round = (args.repeat > 1).then_some(round);
-            let setting = Setting {
-                tree,
-                tracer: tracer.as_deref(),
-                out: result_dir(tree, scenario, round),
-                echo: args.verbose,
-                keep: args.keep,
-            };
-            let result = setting
-                .run(scenario)
-                .with_context(|| format!("cannot run {} on {}", scenario.name, tree.release()))?;
-            eprintln!("    {}", result.summary());
-            results.push(result);
+    let mut jobs = Vec::new();
+    for (index, tree) in trees.iter().enumerate() {
+        for scenario in &scenarios {
+            if args.scenario == scenario::TEST && index != 0 && scenario.tested_on != TestedOn::All {
+                continue;
+            }
+            for round in 1..=args.repeat {
+                let round = (args.repeat > 1).then_some(round);
+                let setting = Setting {
+                    tree,
+                    tracer: tracer.as_deref(),
+                    out: result_dir(tree, scenario, round),
+                    echo: args.verbose,
+                    keep: args.keep,
+                };
+                jobs.push(Job { setting, scenario });
+            }
         }
     }
+    let side_by_side = if args.verbose { 1 } else { args.jobs.unwrap_or_else(batch::guests_that_fit) };
+    section(&format!("{} lab runs, {side_by_side} at a time", jobs.len()));
+    let results = batch::run(&jobs, side_by_side)?;
     println!("\n{}", result::table(&results));
     println!("consoles, traces and reports: {}", paths::target().join("lab").display());
     Ok(results)
