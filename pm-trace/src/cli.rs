@@ -19,7 +19,7 @@ Exit codes:
   0  nothing wrong
   1  error
   2  wrong usage
-  3  a lockup, a stall or a hazard was found
+  3  a lockup, a stall, a hazard or a failure was found
   4  this machine cannot be traced ('pm-trace doctor' says why)";
 
 const EXAMPLES: &str = "\

@@ -21,7 +21,7 @@ mod suspend;
 mod watch;
 
 use crate::cli::{Cli, Command, OutputArgs, WatchArgs};
-use crate::diagnose::{Finding, Kind};
+use crate::diagnose::Finding;
 use crate::event::Clocks;
 use crate::kernel::clock;
 use crate::text::{Form, Terminal};
@@ -42,7 +42,7 @@ pub enum Outcome {
     Fine,
     /// No command was given.
     Usage,
-    /// A lockup, a stall or a hazard was found.
+    /// A lockup, a stall, a hazard or a failure was found.
     Found,
     /// This machine cannot be traced.
     Untraceable,
@@ -59,11 +59,9 @@ impl Outcome {
         }
     }
 
-    /// What findings mean for the exit code: lost events and races that the kernel avoided are no fault of
-    /// the machine.
+    /// What findings mean for the exit code.
     pub fn of(findings: &[Finding]) -> Self {
-        let wrong = |finding: &Finding| matches!(finding.kind, Kind::Deadlock | Kind::Stall | Kind::Hazard);
-        if findings.iter().any(wrong) { Self::Found } else { Self::Fine }
+        if findings.iter().any(|finding| finding.kind.is_fault()) { Self::Found } else { Self::Fine }
     }
 }
 

@@ -11,6 +11,7 @@ mod cycle;
 mod describe;
 mod evidence;
 mod explain;
+mod explained;
 mod failures;
 mod finding;
 mod graph;
@@ -46,6 +47,7 @@ pub(crate) use describe::step_words;
 pub use describe::{relative, seconds};
 pub use evidence::Evidence;
 pub(crate) use explain::{advice, deadlock as deadlock_sentences};
+pub use explained::Explained;
 pub use finding::{
     Behind, Confidence, DeviceLink, DeviceRef, Finding, Kind, KnownIssue, Link, Order, Ordering, Party,
     PartyKind, Relation, Severity, TaskName,

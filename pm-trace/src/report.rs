@@ -17,7 +17,7 @@ pub use finding::headline;
 pub use session::{ProbeInfo, SessionInfo};
 pub use verdict::{kmsg_lines, verdict, verdict_in};
 
-use crate::diagnose::{self, CycleSummary, Finding, Severity};
+use crate::diagnose::{self, CycleSummary, Explained, Finding, Severity};
 use crate::model::Model;
 use crate::trace::Session;
 use schemars::JsonSchema;
@@ -99,6 +99,12 @@ impl Report {
             },
             probes: session.map(session::probes).unwrap_or_default(),
         }
+    }
+
+    /// A report about a trace that was read from a file.
+    pub fn of(explained: &Explained) -> Self {
+        let notes = explained.notes.iter().map(ToString::to_string).collect();
+        Self::new(explained.session.as_ref(), explained.model(), explained.findings.clone(), notes)
     }
 
     /// The worst that was found.

@@ -16,10 +16,10 @@ pub use diff::{Diff, Side, Slower};
 pub use stats::Spread;
 pub use times::{Times, times};
 
-use crate::diagnose::{self, CycleSummary, Finding, Kind, Outcome, Severity, StepSummary};
-use crate::event::Nanos;
-use crate::model::Model;
-use crate::trace::{Session, Trace};
+use crate::diagnose::{
+    self, Analysis, CycleSummary, Explained, Finding, Kind, Outcome, Severity, StepSummary,
+};
+use crate::event::{Event, Nanos};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -168,20 +168,17 @@ pub fn files(names: &[PathBuf]) -> std::io::Result<Vec<PathBuf>> {
 /// # Errors
 /// It is no readable trace.
 pub fn rows(path: &Path) -> Result<Vec<CycleRow>, crate::trace::Error> {
-    let mut trace = Trace::open(path)?;
-    let mut model = Model::new();
-    for event in trace.by_ref() {
-        model.apply(&event);
-    }
-    Ok(rows_of(&model, trace.session(), path))
+    rows_with(path, |_| {})
 }
 
-fn rows_of(model: &Model, session: Option<&Session>, path: &Path) -> Vec<CycleRow> {
-    let findings = diagnose::findings_at_end(model);
+/// The same, with every event shown to `each`.
+fn rows_with(path: &Path, each: impl FnMut(&Event)) -> Result<Vec<CycleRow>, crate::trace::Error> {
+    let explained = Explained::read_with(path, Analysis::default(), each)?;
+    let session = explained.session.as_ref();
     let kernel = session.map_or_else(|| "unknown".to_owned(), |session| session.kernel.release.clone());
     let file = path.display().to_string();
-    let row = |cycle: &CycleSummary| row(&file, &kernel, cycle, &findings);
-    diagnose::cycles(model).iter().map(row).collect()
+    let row = |cycle: &CycleSummary| row(&file, &kernel, cycle, &explained.findings);
+    Ok(diagnose::cycles(explained.model()).iter().map(row).collect())
 }
 
 fn row(file: &str, kernel: &str, cycle: &CycleSummary, findings: &[Finding]) -> CycleRow {
@@ -234,9 +231,9 @@ impl Summary {
         Self { schema: SCHEMA, kernels, outliers, changes, unread, cycles }
     }
 
-    /// Nothing was found in any cycle.
+    /// Nothing was found in any cycle that is a fault of the machine.
     pub fn is_clean(&self) -> bool {
-        self.cycles.iter().all(|cycle| cycle.found.is_empty())
+        !self.cycles.iter().flat_map(|cycle| &cycle.found).any(|found| found.kind.is_fault())
     }
 
     /// For a terminal.

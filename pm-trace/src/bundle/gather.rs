@@ -2,14 +2,14 @@
 
 use super::redact::Redactor;
 use super::{Bundle, BundleError, Member, secrets, trace};
-use crate::diagnose;
+use crate::diagnose::Explained;
 use crate::doctor;
 use crate::event::Clocks;
 use crate::kernel::system::System;
 use crate::kernel::{config, kmsg};
 use crate::model::Model;
 use crate::report::Report;
-use crate::trace::{Session, Trace};
+use crate::trace::Session;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -31,25 +31,17 @@ pub fn gather(
     log: Result<Vec<kmsg::Record>, String>,
     redact: bool,
 ) -> Result<Bundle, BundleError> {
-    let mut opened = Trace::open(path)?;
-    let mut model = Model::new();
-    for event in opened.by_ref() {
-        model.apply(&event);
-    }
-    let notes = opened.notes().iter().map(ToString::to_string).collect();
-    let report = Report::new(opened.session(), &model, diagnose::findings_at_end(&model), notes);
+    let explained = Explained::read(path)?;
+    let (session, model) = (explained.session.as_ref(), explained.model());
+    let report = Report::of(&explained);
     let mut bundle = Bundle::default();
     let from_trace = "made from the trace";
     bundle.add("report.md", from_trace, Ok(report.markdown()));
     bundle.add("report.txt", from_trace, Ok(report.text()));
     bundle.add("report.json", from_trace, Ok(report.json()?));
-    bundle.add(
-        "devices.txt",
-        "the trace, and sysfs for attributes",
-        Ok(devices(&model, system, opened.session())),
-    );
-    match opened.session() {
-        Some(session) => from_machine(&mut bundle, session, &model, system, log),
+    bundle.add("devices.txt", "the trace, and sysfs for attributes", Ok(devices(model, system, session)));
+    match session {
+        Some(session) => from_machine(&mut bundle, session, model, system, log),
         None => {
             let reason = "the trace does not say which machine and kernel it is from: that part is damaged";
             MACHINE.iter().for_each(|name| bundle.add(name, "", Err(reason.to_owned())));

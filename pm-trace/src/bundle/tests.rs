@@ -4,7 +4,8 @@ use super::gather::gather;
 use super::{Bundle, BundleError, Redactor, Sort, known_secrets};
 use crate::event::{Body, Comm, DeviceInfo, Event, ObjId, Power, TaskRef};
 use crate::kernel::kmsg::Record;
-use crate::kernel::system::{Recorded, System};
+use crate::kernel::system::System;
+use crate::kernel::testing::machine;
 use crate::trace::{Overwrite, Session, Totals, Trace, Writer};
 use std::io::Read;
 use std::path::Path;
@@ -25,30 +26,23 @@ const SECRETS: [&str; 12] = [
     "S3RIALBYFORM",
 ];
 
-fn machine(root: &Path) -> Recorded {
-    let files = [
-        ("sys/class/dmi/id/product_serial", "4711-ABC-0815\n"),
-        ("sys/class/dmi/id/board_serial", "Default string\n"),
-        ("sys/class/dmi/id/product_uuid", "4c4c4544-0042-3510-8052-b4c04f564432\n"),
-        ("sys/block/sda/device/wwid", "t10.ATA     QEMU HARDDISK                           QM00001 \n"),
-        ("sys/class/net/eth0/address", "52:54:00:12:34:56\n"),
-        ("sys/class/net/eth0/phys_port_id", "525400123456\n"),
-        ("etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
-        ("proc/sys/kernel/hostname", "mybox.example.org\n"),
-        ("etc/passwd", "root:x:0:0::/root:/bin/sh\neva:x:1000:1000:Eva Musterfrau:/home/eva:/bin/sh\n"),
-        ("proc/sys/kernel/osrelease", "6.1.0-56-amd64\n"),
-        ("proc/sys/kernel/version", "#1 SMP\n"),
-        ("proc/sys/kernel/arch", "x86_64\n"),
-        ("proc/modules", "ahci 49152 2 - Live 0xffff888012345678\n"),
-        ("boot/config-6.1.0-56-amd64", "CONFIG_KPROBES=y\nCONFIG_DEFAULT_HOSTNAME=\"mybox\"\n"),
-    ];
-    for (path, text) in files {
-        let path = root.join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    Recorded::new(root)
-}
+/// Files of the test's machine.
+const FILES: [(&str, &str); 14] = [
+    ("/sys/class/dmi/id/product_serial", "4711-ABC-0815\n"),
+    ("/sys/class/dmi/id/board_serial", "Default string\n"),
+    ("/sys/class/dmi/id/product_uuid", "4c4c4544-0042-3510-8052-b4c04f564432\n"),
+    ("/sys/block/sda/device/wwid", "t10.ATA     QEMU HARDDISK                           QM00001 \n"),
+    ("/sys/class/net/eth0/address", "52:54:00:12:34:56\n"),
+    ("/sys/class/net/eth0/phys_port_id", "525400123456\n"),
+    ("/etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
+    ("/proc/sys/kernel/hostname", "mybox.example.org\n"),
+    ("/etc/passwd", "root:x:0:0::/root:/bin/sh\neva:x:1000:1000:Eva Musterfrau:/home/eva:/bin/sh\n"),
+    ("/proc/sys/kernel/osrelease", "6.1.0-56-amd64\n"),
+    ("/proc/sys/kernel/version", "#1 SMP\n"),
+    ("/proc/sys/kernel/arch", "x86_64\n"),
+    ("/proc/modules", "ahci 49152 2 - Live 0xffff888012345678\n"),
+    ("/boot/config-6.1.0-56-amd64", "CONFIG_KPROBES=y\nCONFIG_DEFAULT_HOSTNAME=\"mybox\"\n"),
+];
 
 fn session() -> Session {
     let mut session = Session {
@@ -121,7 +115,7 @@ fn unpacked(path: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 fn bundle(folder: &Path, redact: bool, closed: bool) -> Bundle {
-    let system = machine(&folder.join("root"));
+    let (_root, system) = machine(&FILES);
     let trace = folder.join("t.pmtrace");
     write_trace(&trace, closed);
     gather(&trace, &system, Ok(log()), redact).unwrap()
@@ -186,8 +180,13 @@ fn everything_stays_in_on_request() {
 #[test]
 fn another_machine_gives_what_is_in_the_trace() {
     let folder = tempfile::tempdir().unwrap();
-    let system = machine(&folder.path().join("root"));
-    std::fs::write(folder.path().join("root/proc/sys/kernel/osrelease"), "6.12.1\n").unwrap();
+    let mut files = FILES;
+    for (path, text) in &mut files {
+        if *path == "/proc/sys/kernel/osrelease" {
+            *text = "6.12.1\n";
+        }
+    }
+    let (_root, system) = machine(&files);
     let trace = folder.path().join("t.pmtrace");
     write_trace(&trace, true);
     let bundle = gather(&trace, &system, Ok(log()), true).unwrap();
@@ -225,8 +224,7 @@ fn what_is_no_secret_stays() {
 /// A machine that gives nothing away has no secrets, and one that lies (placeholders) neither.
 #[test]
 fn placeholders_are_no_secrets() {
-    let folder = tempfile::tempdir().unwrap();
-    let system = machine(folder.path());
+    let (_root, system) = machine(&FILES);
     let secrets = known_secrets(&system);
     assert!(secrets.iter().all(|(_, secret)| secret != "Default string"), "{secrets:?}");
     assert!(secrets.contains(&(Sort::Host, "mybox".to_owned())));

@@ -183,18 +183,7 @@ pub fn forget() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::system::Recorded;
-
-    fn machine(files: &[(&str, &str)]) -> (tempfile::TempDir, Recorded) {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path.trim_start_matches('/'));
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let system = Recorded::new(folder.path());
-        (folder, system)
-    }
+    use crate::kernel::testing::machine;
 
     #[test]
     fn an_old_kernel_without_words_is_told_the_words_it_can_use() {

@@ -2,7 +2,7 @@
 
 use super::{Outcome, show};
 use crate::cli::{Format, ReportArgs};
-use crate::diagnose::{Analysis, Evidence, Finding};
+use crate::diagnose::{Analysis, Evidence, Explained};
 use crate::report::Report;
 use crate::text::{self, Form};
 use crate::trace::Trace;
@@ -13,23 +13,15 @@ use anyhow::Context as _;
 /// # Errors
 /// The file is no readable trace, or standard output cannot be written.
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
-    let mut trace = Trace::open(&args.file)?;
     let mut analysis = Analysis::default();
     if let Some(folder) = &args.rules {
         analysis.add_rules(folder)?;
     }
-    if let Some(session) = trace.session() {
-        analysis.set_kernel(&session.kernel.release);
-    }
-    for event in trace.by_ref() {
-        analysis.apply(&event);
-    }
-    let notes = trace.notes().iter().map(ToString::to_string).collect();
-    let findings = analysis.findings_at_end();
+    let explained = Explained::read_with(&args.file, analysis, |_| {})?;
     if let Some(number) = args.explain {
-        return explain(args, number, &analysis, &findings);
+        return explain(args, number, &explained);
     }
-    let report = Report::new(trace.session(), analysis.model(), findings, notes);
+    let report = Report::of(&explained);
     match args.format {
         Format::Text => show(&report.text_in(text::columns()), Form::Plain)?,
         Format::Markdown => show(&report.markdown(), Form::Plain)?,
@@ -39,18 +31,14 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
 }
 
 /// Shows the events behind a finding, counted from 1, which takes a second look at the trace.
-fn explain(
-    args: &ReportArgs,
-    number: usize,
-    analysis: &Analysis,
-    findings: &[Finding],
-) -> anyhow::Result<Outcome> {
+fn explain(args: &ReportArgs, number: usize, explained: &Explained) -> anyhow::Result<Outcome> {
+    let findings = &explained.findings;
     let found = number.checked_sub(1).and_then(|place| findings.get(place)).with_context(|| {
         format!("there is no finding {number}: the report has {}, counted from 1", findings.len())
     })?;
     let mut evidence = Evidence::of(found);
     for event in Trace::open(&args.file)?.by_ref() {
-        evidence.apply(analysis.model(), found, &event);
+        evidence.apply(explained.model(), found, &event);
     }
     let lines = evidence.lines(found);
     show(&(lines.join("\n") + "\n"), Form::Plain)?;

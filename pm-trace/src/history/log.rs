@@ -54,7 +54,9 @@ impl Subject {
             | Body::StepEnd { .. }
             | Body::CallbackStart { .. }
             | Body::CallbackEnd { .. }
-            | Body::DeviceWait { .. } => Self::Pm,
+            | Body::DeviceWait { .. }
+            | Body::RuntimePm { .. }
+            | Body::RuntimePmEnd { .. } => Self::Pm,
             Body::LockWait { .. } | Body::LockWaitEnd { .. } => Self::Lock,
             Body::CompletionWait { .. }
             | Body::Completed { .. }
@@ -68,7 +70,7 @@ impl Subject {
             | Body::AsyncRun { .. } => Self::Work,
             Body::Ata(_) => Self::Ata,
             Body::Scsi(_) | Body::ScsiCommand { .. } | Body::ScsiEhWakeup { .. } => Self::Scsi,
-            _ => Self::Task,
+            Body::Blocked { .. } | Body::TaskSnapshot { .. } | Body::SnapshotEnd { .. } => Self::Task,
         }
     }
 }
@@ -230,7 +232,9 @@ fn device_of(body: &Body) -> Option<ObjId> {
         | Body::StepEnd { dev, .. }
         | Body::CallbackStart { dev, .. }
         | Body::CallbackEnd { dev, .. }
-        | Body::DeviceWait { dev, .. } => Some(*dev),
+        | Body::DeviceWait { dev, .. }
+        | Body::RuntimePm { dev, .. }
+        | Body::RuntimePmEnd { dev, .. } => Some(*dev),
         Body::QueueWait { dev, .. } | Body::ScsiCommand { dev, .. } => *dev,
         Body::AsyncRun { data, .. } => *data,
         Body::Ata(port) => port.dev,

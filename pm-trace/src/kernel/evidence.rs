@@ -120,19 +120,7 @@ pub fn kept(system: &dyn System) -> Vec<Kept> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::system::Recorded;
-    use std::fs;
-
-    fn machine(files: &[(&str, &str)]) -> (tempfile::TempDir, Recorded) {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path.trim_start_matches('/'));
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let system = Recorded::new(folder.path());
-        (folder, system)
-    }
+    use crate::kernel::testing::machine;
 
     #[test]
     fn the_word_on_the_command_line_decides_whether_the_console_can_be_had() {

@@ -14,6 +14,18 @@ pub(crate) fn recorded(name: &str) -> Changed {
     Changed { inner: Recorded::new(root), files: BTreeMap::new() }
 }
 
+/// A machine that has these files and no others. They are there until the folder is dropped.
+pub(crate) fn machine(files: &[(&str, &str)]) -> (tempfile::TempDir, Recorded) {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let system = Recorded::new(folder.path());
+    (folder, system)
+}
+
 /// A recording in which some files have other contents, or are gone.
 pub(crate) struct Changed {
     inner: Recorded,

@@ -1,10 +1,10 @@
 //! Traces that a reset cut off.
 
 use super::{LeftTrace, Search, Source};
-use crate::diagnose::Analysis;
+use crate::diagnose;
 use crate::kernel::clock;
 use crate::report::Report;
-use crate::trace::{Problem, Session, Trace};
+use crate::trace::{Problem, Session};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -133,22 +133,12 @@ struct Explained {
 }
 
 fn explain(file: &Path) -> Result<Explained, String> {
-    let mut trace = Trace::open(file).map_err(|error| format!("cannot be read: {error}"))?;
-    let mut analysis = Analysis::default();
-    if let Some(session) = trace.session() {
-        analysis.set_kernel(&session.kernel.release);
-    }
-    for event in trace.by_ref() {
-        analysis.apply(&event);
-    }
+    let explained = diagnose::Explained::read(file).map_err(|error| format!("cannot be read: {error}"))?;
     let ends = |problem: &Problem| matches!(problem, Problem::NotClosed | Problem::Truncated);
-    let closed = !trace.notes().iter().any(|note| ends(&note.problem));
-    let notes = trace.notes().iter().map(ToString::to_string).collect();
-    let findings = analysis.findings_at_end();
     Ok(Explained {
-        closed,
-        this_boot: trace.session().is_some_and(is_of_this_boot),
-        report: Report::new(trace.session(), analysis.model(), findings, notes),
+        closed: !explained.notes.iter().any(|note| ends(&note.problem)),
+        this_boot: explained.session.as_ref().is_some_and(is_of_this_boot),
+        report: Report::of(&explained),
     })
 }
 

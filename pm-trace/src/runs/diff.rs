@@ -5,9 +5,7 @@ use super::steps::Steps;
 use super::{CycleRow, SIGNIFICANCE};
 use crate::diagnose::{Kind, seconds};
 use crate::event::{Nanos, Step};
-use crate::model::Model;
 use crate::text::Page;
-use crate::trace::Trace;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -91,16 +89,10 @@ impl Side {
     pub fn read(files: &[PathBuf]) -> Result<Self, crate::trace::Error> {
         let mut side = Self::default();
         for file in files {
-            let mut trace = Trace::open(file)?;
-            let mut model = Model::new();
             let mut steps = std::mem::take(&mut side.steps);
-            for event in trace.by_ref() {
-                model.apply(&event);
-                steps.take(&event);
-            }
+            side.cycles.extend(super::rows_with(file, |event| steps.take(event))?);
             // Ids are those of one trace.
             side.steps = steps.next_trace();
-            side.cycles.extend(super::rows_of(&model, trace.session(), file));
         }
         Ok(side)
     }
