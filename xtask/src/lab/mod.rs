@@ -134,8 +134,9 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
         .iter()
         .enumerate()
         .flat_map(|(index, tree)| scenarios.iter().map(move |scenario| (index, tree, scenario)))
-        .filter(|(index, _, scenario)| {
-            args.scenario != scenario::TEST || *index == 0 || scenario.tested_on == TestedOn::All
+        .filter(|(index, tree, scenario)| {
+            let everywhere = scenario.tested_on == TestedOn::All && tree.resolved.kernel.tests(&scenario.name);
+            args.scenario != scenario::TEST || *index == 0 || everywhere
         })
         .map(|(_, tree, scenario)| (tree, scenario))
         .collect();

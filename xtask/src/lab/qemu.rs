@@ -75,8 +75,8 @@ impl Machine<'_> {
             }
             None => {}
         }
-        let words: Vec<&str> =
-            CMDLINE.iter().copied().chain(self.cmdline.iter().map(String::as_str)).collect();
+        let asked = self.tree.resolved.kernel.cmdline.iter().chain(self.cmdline);
+        let words: Vec<&str> = CMDLINE.iter().copied().chain(asked.map(String::as_str)).collect();
         let mut qemu = Command::new(QEMU);
         // Software emulation everywhere, so that results are comparable; one thread, because
         // multi-threaded TCG now and then breaks a booting guest.
