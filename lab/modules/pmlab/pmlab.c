@@ -32,6 +32,10 @@ static char shape[32] = "none";
 module_param_string(shape, shape, sizeof(shape), 0644);
 MODULE_PARM_DESC(shape, "what the next resume is to look like");
 
+static char shapes[768];
+module_param_string(shapes, shapes, sizeof(shapes), 0644);
+MODULE_PARM_DESC(shapes, "shapes of the next resumes, one a suspend: SHAPE or SHAPE:DELAY_MS, with blanks between");
+
 static unsigned int release_after_ms = 4000;
 module_param(release_after_ms, uint, 0644);
 MODULE_PARM_DESC(release_after_ms, "when a lockup is let go, in milliseconds");
@@ -39,6 +43,9 @@ MODULE_PARM_DESC(release_after_ms, "when a lockup is let go, in milliseconds");
 static unsigned int delay_ms = 300;
 module_param(delay_ms, uint, 0644);
 MODULE_PARM_DESC(delay_ms, "how long slow callbacks take, or by how much a race is won, in milliseconds");
+
+/* How long b takes beside a in the shape "slow-two": what a takes beyond that, the resume takes longer. */
+#define SLOW_TWO_B_MS 400
 
 enum role { PARENT, CHILD, SUPPLIER, CONSUMER, A, B, RPM, ROLES };
 
@@ -73,6 +80,27 @@ static enum role role_of(struct device *dev)
 static bool is_shape(const char *name)
 {
 	return sysfs_streq(shape, name);
+}
+
+/* Each suspend takes the next of the list; without a list, the shape stays. */
+static void next_shape(void)
+{
+	char *delay;
+	size_t word;
+
+	memmove(shapes, skip_spaces(shapes), strlen(skip_spaces(shapes)) + 1);
+	word = strcspn(shapes, " \t\n");
+	if (!word)
+		return;
+	snprintf(shape, sizeof(shape), "%.*s", (int)word, shapes);
+	memmove(shapes, shapes + word, strlen(shapes + word) + 1);
+	delay = strchr(shape, ':');
+	if (delay) {
+		*delay++ = '\0';
+		if (kstrtouint(delay, 10, &delay_ms))
+			pr_warn("%s: no delay in milliseconds\n", delay);
+	}
+	pr_info("shape %s, delay %u ms\n", shape, delay_ms);
 }
 
 /* ---- letting go ------------------------------------------------------- */
@@ -254,7 +282,7 @@ static void resume_a(struct device *dev)
 		async_synchronize_full_domain(&domain);
 	} else if (is_shape("device-lock")) {
 		WRITE_ONCE(a_is_there, true);
-	} else if (is_shape("slow")) {
+	} else if (is_shape("slow") || is_shape("slow-two")) {
 		msleep(delay_ms);
 	} else if (is_shape("runtime-pm") || is_shape("runtime-pm-clean")) {
 		if (is_shape("runtime-pm"))
@@ -276,11 +304,20 @@ static void resume_a(struct device *dev)
 	}
 }
 
+/* A is the first to wait, so that all runs tell the same. */
+static bool b_meets_a(void)
+{
+	bool met = meet(&b_is_there, &a_is_there);
+
+	msleep(100);
+	return met;
+}
+
 static void resume_b(struct device *dev)
 {
 	if (is_shape("abba")) {
 		mutex_lock(&second_lock);
-		if (meet(&b_is_there, &a_is_there))
+		if (b_meets_a())
 			lock_until_released(&first_lock);
 		mutex_unlock(&second_lock);
 	} else if (is_shape("abba-clean")) {
@@ -288,16 +325,18 @@ static void resume_b(struct device *dev)
 		mutex_unlock(&first_lock);
 	} else if (is_shape("rwsem")) {
 		mutex_lock(&first_lock);
-		if (meet(&b_is_there, &a_is_there))
+		if (b_meets_a())
 			write_lock_until_released(&semaphore);
 		mutex_unlock(&first_lock);
 	} else if (is_shape("rwsem-writer")) {
 		mutex_lock(&first_lock);
-		if (meet(&b_is_there, &a_is_there))
+		if (b_meets_a())
 			write_lock_until_released(&semaphore);
 		mutex_unlock(&first_lock);
 	} else if (is_shape("wait-clean")) {
 		msleep(delay_ms);
+	} else if (is_shape("slow-two")) {
+		msleep(SLOW_TWO_B_MS);
 	}
 }
 
@@ -332,6 +371,7 @@ static int pmlab_suspend(struct device *dev)
 	enum role role = role_of(dev);
 
 	if (role == A) {
+		next_shape();
 		a_is_there = b_is_there = false;
 		reinit_completion(&never);
 		if (is_shape("device-lock"))

@@ -3,6 +3,7 @@
 //! `docs/lab.md` tells how to use it. The data is in `lab/`: the list of kernels, the scenarios,
 //! the patches that put bugs back, the guest's scripts.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -26,6 +27,7 @@ mod result;
 mod run;
 mod scenario;
 mod screen;
+mod shapes;
 mod tree;
 mod vmlinux;
 
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     Shell(ShellArgs),
     /// Show the scenarios and the kernels.
     List,
+    /// Write docs/shapes.md from what the last runs found in the shapes of pmlab.
+    Table,
 }
 
 /// What to run, and how.
@@ -111,6 +115,7 @@ pub(crate) fn run(command: &Command) -> Result<Verdict> {
         }
         Command::Shell(args) => shell(args).map(|()| Verdict::Passed),
         Command::List => list().map(|()| Verdict::Passed),
+        Command::Table => table().map(|()| Verdict::Passed),
     }
 }
 
@@ -220,6 +225,22 @@ fn shell(args: &ShellArgs) -> Result<()> {
         let setting = Setting { tree: &tree, tracer: tracer.as_deref(), out, echo: true, keep: false };
         setting.shell(&scenarios[0])?;
     }
+    Ok(())
+}
+
+fn table() -> Result<()> {
+    let scenarios = scenario::select(scenario::ALL)?;
+    let mut runs = Vec::new();
+    for kernel in kernels::select("all")? {
+        for scenario in &scenarios {
+            runs.extend(shapes::Run::read(&scenario_dir(&kernel.name, &scenario.name))?);
+        }
+    }
+    ensure!(!runs.is_empty(), "no run of a scenario with shapes: `cargo xtask lab run pmlab-deadlocks` is one");
+    let rules: Vec<_> = scenarios.into_iter().flat_map(|scenario| scenario.expect.shape).collect();
+    let file = paths::shapes();
+    fs::write(&file, shapes::page(&rules, &runs)).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("{}", file.display());
     Ok(())
 }
 

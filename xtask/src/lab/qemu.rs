@@ -64,7 +64,7 @@ pub(crate) struct Machine<'a> {
 impl Machine<'_> {
     /// QEMU with everything but its console.
     fn command(&self) -> Result<Command> {
-        let (disk, disc) = (self.work.join("disk.img"), self.work.join("disc.img"));
+        let (disk, disc) = (disk(self.work), self.work.join("disc.img"));
         for (file, size) in [(&disk, DISK), (&disc, DISC)] {
             let image = File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
             image.set_len(size)?;
@@ -153,6 +153,11 @@ impl Machine<'_> {
         }
         Ok(guest)
     }
+}
+
+/// The image of the guest's disk in the directory `work`.
+pub(crate) fn disk(work: &Path) -> PathBuf {
+    work.join("disk.img")
 }
 
 fn mkfs() -> Result<PathBuf> {
