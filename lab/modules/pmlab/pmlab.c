@@ -65,7 +65,7 @@ static DEFINE_MUTEX(second_lock);
 static DECLARE_RWSEM(semaphore);
 static DECLARE_COMPLETION(never);
 static ASYNC_DOMAIN_EXCLUSIVE(domain);
-static bool a_is_there, b_is_there;
+static bool a_is_there, b_is_there, b_is_locked;
 
 static struct device *dev_of(enum role role)
 {
@@ -176,15 +176,21 @@ static void write_lock_until_released(struct rw_semaphore *sem)
 	no_longer_stuck();
 }
 
-/* Both callbacks are in it, or one is alone: then nothing comes of it. */
-static bool meet(bool *mine, const bool *other)
+/* Waits for 2 s at least until it is so. */
+static bool comes(const bool *what)
 {
 	int tries = 400;
 
-	WRITE_ONCE(*mine, true);
-	while (!READ_ONCE(*other) && tries-- > 0)
+	while (!READ_ONCE(*what) && tries-- > 0)
 		usleep_range(5000, 6000);
-	return READ_ONCE(*other);
+	return READ_ONCE(*what);
+}
+
+/* Both callbacks are in it, or one is alone: then nothing comes of it. */
+static bool meet(bool *mine, const bool *other)
+{
+	WRITE_ONCE(*mine, true);
+	return comes(other);
 }
 
 /* ---- works ------------------------------------------------------------ */
@@ -216,15 +222,17 @@ static DECLARE_DELAYED_WORK(complete_work, completes);
 /* Holds the device lock of b, which b's resume needs, until a's resume has been on for a while. */
 static void holds_device_lock(struct work_struct *work)
 {
-	int tries = 4000;
+	int tries = 400;
 
-	device_lock(dev_of(B));
-	while (!READ_ONCE(a_is_there) && tries-- > 0)
+	while (!READ_ONCE(dev_of(B)->power.is_suspended) && tries-- > 0)
 		usleep_range(5000, 6000);
+	device_lock(dev_of(B));
+	WRITE_ONCE(b_is_locked, true);
+	comes(&a_is_there);
 	msleep(delay_ms);
 	device_unlock(dev_of(B));
 }
-static DECLARE_DELAYED_WORK(device_lock_work, holds_device_lock);
+static DECLARE_WORK(device_lock_work, holds_device_lock);
 
 /* Uses b without being ordered after its resume. */
 static void uses_b(struct work_struct *work)
@@ -353,6 +361,9 @@ static int pmlab_resume(struct device *dev)
 	/* Until the PM core has come to the later device, which is marked as resumed only afterwards. */
 	else if (is_shape("parent-child") || is_shape("supplier-consumer"))
 		msleep(100);
+	/* The race is one as long as the resume goes on. */
+	if (role == RPM && (is_shape("race") || is_shape("race-clean")))
+		msleep(delay_ms + 300);
 	if (role == PARENT && is_shape("parent-child"))
 		device_pm_wait_for_dev(dev, dev_of(CHILD));
 	else if (role == CHILD && is_shape("parent-child-clean"))
@@ -366,17 +377,26 @@ static int pmlab_resume(struct device *dev)
 	return 0;
 }
 
+/* Comes before any device is suspended. */
+static int pmlab_prepare(struct device *dev)
+{
+	if (role_of(dev) == A) {
+		next_shape();
+		a_is_there = b_is_there = b_is_locked = false;
+		reinit_completion(&never);
+		if (is_shape("device-lock"))
+			queue_work(system_long_wq, &device_lock_work);
+	}
+	return 0;
+}
+
 static int pmlab_suspend(struct device *dev)
 {
 	enum role role = role_of(dev);
 
-	if (role == A) {
-		next_shape();
-		a_is_there = b_is_there = false;
-		reinit_completion(&never);
-		if (is_shape("device-lock"))
-			queue_delayed_work(system_long_wq, &device_lock_work, msecs_to_jiffies(50));
-	}
+	/* No resume before the lock is held. */
+	if (role == PARENT && is_shape("device-lock"))
+		comes(&b_is_locked);
 	return role == A && is_shape("fail-suspend") ? -EBUSY : 0;
 }
 
@@ -403,6 +423,7 @@ static int pmlab_runtime_suspend(struct device *dev)
 }
 
 static const struct dev_pm_ops pmlab_pm_ops = {
+	.prepare = pmlab_prepare,
 	.suspend = pmlab_suspend,
 	.resume = pmlab_resume,
 	.complete = pmlab_complete,

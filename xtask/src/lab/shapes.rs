@@ -62,7 +62,7 @@ pub(crate) struct Other {
 /// What was found in a shape's cycle.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Seen {
-    /// The shape's name.
+    /// The shape's name, with its delay if it has one.
     pub(crate) shape: String,
     /// One line for each finding, without what differs from run to run.
     pub(crate) found: Vec<String>,
@@ -99,11 +99,6 @@ impl ShapeRule {
             ..self.clone()
         }
     }
-
-    /// Its name without its delay.
-    pub(crate) fn shape(&self) -> &str {
-        self.name.split(':').next().unwrap_or_default()
-    }
 }
 
 /// Compares every shape with the findings of its cycle; `findings` are those of the whole trace.
@@ -116,7 +111,7 @@ pub(crate) fn checks(rules: &[ShapeRule], kernel: &str, findings: &[&Value]) -> 
 pub(crate) fn seen(rules: &[ShapeRule], findings: &[&Value]) -> Vec<Seen> {
     let cycles = rules.iter().zip(1..).map(|(rule, cycle)| (rule, of_cycle(findings, cycle)));
     let seen = |(rule, found): (&ShapeRule, Vec<&Value>)| Seen {
-        shape: rule.shape().to_owned(),
+        shape: rule.name.clone(),
         found: found.into_iter().map(told).collect(),
     };
     cycles.map(seen).collect()
@@ -268,7 +263,8 @@ const INTRODUCTION: &str = "# What is found in the shapes of pmlab
 
 The module `pmlab` builds each of these in the resume of its own devices, on real kernels in the lab. This page is written by
 `cargo xtask lab table` from the last runs of the scenarios `pmlab-*`; each run compares what it found with this page.
-Durations, tasks and numbers of locks are left out. Shapes whose name ends in `-clean` do the same work in a correct
+Durations, tasks and numbers of locks are left out; what stands behind
+a colon is a delay in milliseconds. Shapes whose name ends in `-clean` do the same work in a correct
 order.
 
 ";
@@ -307,7 +303,7 @@ pub(crate) fn page(rules: &[ShapeRule], runs: &[Run]) -> String {
     for rule in rules {
         let mut answers: Vec<(String, Vec<&str>)> = Vec::new();
         for run in runs {
-            for seen in run.shapes.iter().filter(|seen| seen.shape == rule.shape()) {
+            for seen in run.shapes.iter().filter(|seen| seen.shape == rule.name) {
                 let answer = seen.answer();
                 match answers.iter_mut().find(|(known, _)| *known == answer) {
                     Some((_, kernels)) => kernels.push(&run.kernel),
@@ -316,7 +312,7 @@ pub(crate) fn page(rules: &[ShapeRule], runs: &[Run]) -> String {
             }
         }
         for (answer, kernels) in answers {
-            page += &format!("| `{}` | {} | {} | {answer} |\n", rule.shape(), rule.what, kernels.join(", "));
+            page += &format!("| `{}` | {} | {} | {answer} |\n", rule.name, rule.what, kernels.join(", "));
         }
     }
     page

@@ -80,14 +80,14 @@ fn the_page_tells_what_was_found_and_is_checked() {
     let run = |kernel: &str, found: &[&str]| Run {
         kernel: kernel.into(),
         shapes: vec![
-            Seen { shape: "abba".into(), found: found.iter().map(|&text| text.into()).collect() },
+            Seen { shape: "abba:1".into(), found: found.iter().map(|&text| text.into()).collect() },
             Seen { shape: "clean".into(), found: vec![] },
         ],
     };
     let runs = [run("6.1", &["deadlock"]), run("6.12", &["deadlock"]), run("6.1-rt", &[])];
     let page = page(&rules, &runs);
     assert!(page.ends_with(
-        "| `abba` | two locks | 6.1, 6.12 | deadlock |\n| `abba` | two locks | 6.1-rt | nothing |\n\
+        "| `abba:1` | two locks | 6.1, 6.12 | deadlock |\n| `abba:1` | two locks | 6.1-rt | nothing |\n\
          | `clean` | one lock | 6.1, 6.12, 6.1-rt | nothing |\n"
     ));
     assert!(runs.iter().all(|run| told_by(&page, run).ok));
@@ -119,10 +119,10 @@ fn the_page_is_about_the_shapes_of_the_scenarios() {
     let rules: Vec<ShapeRule> = scenarios.into_iter().flat_map(|scenario| scenario.expect.shape).collect();
     let told: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     for rule in &rules {
-        let start = format!("| `{}` | {} |", rule.shape(), rule.what);
+        let start = format!("| `{}` | {} |", rule.name, rule.what);
         assert!(page.contains(&start), "no line {start}: `cargo xtask lab table` writes docs/shapes.md");
     }
     for shape in told {
-        assert!(rules.iter().any(|rule| rule.shape() == shape), "{shape} is no shape of a scenario");
+        assert!(rules.iter().any(|rule| rule.name == shape), "{shape} is no shape of a scenario");
     }
 }
