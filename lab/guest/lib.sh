@@ -69,3 +69,19 @@ lab_network() {
 		sleep 1
 	done
 }
+
+# Goes through the shapes of the scenario with the module pmlab, one a cycle; lets go of a lockup after $1 ms.
+lab_shapes() {
+	echo "$1" >/sys/module/pmlab/parameters/release_after_ms
+	cat /lab/shapes >/sys/module/pmlab/parameters/shapes
+	echo 0 >/sys/module/suspend/parameters/pm_test_delay
+	pm-trace suspend --state mem --pm-test devices --live --cycles "$(wc -w </lab/shapes)" -o /tmp/trace.pmtrace
+	lab_code=$?
+	lab_keep trace.pmtrace
+	return $lab_code
+}
+
+# Hands files of /tmp to the host on the raw disk, for scenarios with `trace_on_disk`.
+lab_keep() {
+	tar -C /tmp -cf - "$@" | dd of=/dev/sda bs=64k conv=fsync 2>/dev/null
+}

@@ -5,7 +5,7 @@
 mod names;
 mod print;
 
-use crate::kernel::{embedded, pointer, string, word, word32};
+use crate::kernel::{embedded, holder, pointer, string, word, word32};
 use crate::maps::{
     BLOCKED_SINCE, DEVICE_LOCKS, LOCK_WAITS, OPEN_STEPS, OPEN_WAITS, OPEN_WORKS, OpenLockWait, OpenStep,
     OpenWait, OpenWork, PM_COMPLETIONS, WALK, WATCHDOG, wait_kind,
@@ -14,7 +14,6 @@ use crate::watch::current;
 use aya_ebpf::helpers::generated::{bpf_for_each_map_elem, bpf_ktime_get_ns, bpf_loop};
 use core::ffi::c_void;
 use pm_trace_common::COMM_LEN;
-use pm_trace_common::lock::flags;
 use pm_trace_common::member::Member;
 use pm_trace_common::pm::{Step, power};
 use pm_trace_common::watchdog::{MAX_HOPS, State, callback, code};
@@ -339,19 +338,8 @@ unsafe fn no_wait(walk: *mut Walk) -> i64 {
 /// `walk` must be the element of the map.
 #[inline(always)]
 unsafe fn lock(walk: *mut Walk, wait: &OpenLockWait) -> i64 {
-    // The low bits are flags; see `kernel::owner`.
-    const POINTER: u64 = !7;
-    let owner = if wait.flags & flags::MUTEX != 0 {
-        pointer(wait.lock, Member::MutexOwner)
-    } else if wait.flags & flags::RT != 0 {
-        pointer(wait.lock, Member::RtMutexOwner)
-    } else if wait.flags & flags::PERCPU == 0 && wait.flags & flags::WRITE != 0 {
-        // Of readers the word holds a hint only, and so says its first bit.
-        let word = pointer(wait.lock, Member::RwsemOwner);
-        if word & 1 != 0 { 0 } else { word }
-    } else {
-        0
-    } & POINTER;
+    // SAFETY: by contract.
+    let owner = holder(wait.lock, wait.flags, unsafe { (*walk).tid });
     // SAFETY: by contract; what is read of the owner is checked.
     unsafe {
         let dev = DEVICE_LOCKS.get(wait.lock).copied().unwrap_or(0);

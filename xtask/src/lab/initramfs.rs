@@ -12,6 +12,7 @@ use super::cpio::Archive;
 use super::moddep::module_name;
 use super::modules::{self, SLOW_SUPPLIER, Variant};
 use super::scenario::Scenario;
+use super::shapes;
 use super::tree::Tree;
 use crate::{paths, process};
 
@@ -111,6 +112,10 @@ impl Contents<'_> {
             image.file(&format!("lib/modules/{file}"), 0o644, &read(&self.modules.join(file))?)?;
             let options = format!("device={} delay_ms={}\n", supplier.device, supplier.delay_ms);
             image.file("lab/supplier", 0o644, options.as_bytes())?;
+        }
+        if !self.scenario.expect.shape.is_empty() {
+            let list = shapes::list(&self.scenario.expect.shape);
+            image.file("lab/shapes", 0o644, list.as_bytes())?;
         }
         for name in &self.scenario.helpers {
             let file = modules::helper(self.tree, name)?;

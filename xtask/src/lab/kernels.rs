@@ -30,6 +30,12 @@ pub(crate) struct Kernel {
     source: String,
     /// Whose patches it takes, if not those of its own name.
     patches: Option<String>,
+    /// Added to its command line.
+    #[serde(default)]
+    pub(crate) cmdline: Vec<String>,
+    /// The scenarios that `cargo xtask test` runs on it, if not all that it runs anywhere: some kernels are there for
+    /// what is different on them.
+    pub(crate) tests: Option<Vec<String>>,
     /// Modules that guests load, in the order asked for.
     #[serde(skip)]
     pub(crate) modules: Vec<String>,
@@ -76,6 +82,11 @@ impl Kernel {
     /// The directory of its patches in `lab/patches`.
     pub(crate) fn patches(&self) -> &str {
         self.patches.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Whether the tests run a scenario on this kernel that they run on all.
+    pub(crate) fn tests(&self, scenario: &str) -> bool {
+        self.tests.as_ref().is_none_or(|names| names.iter().any(|name| name == scenario))
     }
 
     /// Asks apt which packages this kernel is today.
@@ -191,5 +202,15 @@ mod tests {
         let all = select("all").unwrap();
         assert!(all.len() >= 2);
         assert!(select("2.4").is_err());
+    }
+
+    #[test]
+    fn what_a_kernel_is_tested_with_is_tested() {
+        let tested = crate::lab::scenario::select(crate::lab::scenario::TEST).unwrap();
+        for kernel in select("all").unwrap() {
+            for name in kernel.tests.iter().flatten() {
+                assert!(tested.iter().any(|scenario| scenario.name == *name), "{}: {name}", kernel.name);
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! `docs/lab.md` tells how to use it. The data is in `lab/`: the list of kernels, the scenarios,
 //! the patches that put bugs back, the guest's scripts.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -27,6 +28,7 @@ mod result;
 mod run;
 mod scenario;
 mod screen;
+mod shapes;
 mod tree;
 mod vmlinux;
 
@@ -46,6 +48,8 @@ pub(crate) enum Command {
     Shell(ShellArgs),
     /// Show the scenarios and the kernels.
     List,
+    /// Write docs/shapes.md from what the last runs found in the shapes of pmlab.
+    Table,
 }
 
 /// What to run, and how.
@@ -117,6 +121,7 @@ pub(crate) fn run(command: &Command) -> Result<Verdict> {
         }
         Command::Shell(args) => shell(args).map(|()| Verdict::Passed),
         Command::List => list().map(|()| Verdict::Passed),
+        Command::Table => table().map(|()| Verdict::Passed),
     }
 }
 
@@ -139,7 +144,7 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
     let mut jobs = Vec::new();
     for (index, tree) in trees.iter().enumerate() {
         for scenario in &scenarios {
-            if args.scenario == scenario::TEST && index != 0 && scenario.tested_on != TestedOn::All {
+            if args.scenario == scenario::TEST && !is_tested(scenario, tree, index == 0) {
                 continue;
             }
             for round in 1..=args.repeat {
@@ -161,6 +166,11 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
     println!("\n{}", result::table(&results));
     println!("consoles, traces and reports: {}", paths::target().join("lab").display());
     Ok(results)
+}
+
+/// Whether the tests run a scenario on a kernel, `first` of the list or not.
+fn is_tested(scenario: &Scenario, tree: &Tree, first: bool) -> bool {
+    first || (scenario.tested_on == TestedOn::All && tree.resolved.kernel.tests(&scenario.name))
 }
 
 /// Where the results of a run are: `target/lab/KERNEL/SCENARIO`, below that a number if repeated.
@@ -217,6 +227,22 @@ fn shell(args: &ShellArgs) -> Result<()> {
         let setting = Setting { tree: &tree, tracer: tracer.as_deref(), out, echo: true, keep: false };
         setting.shell(&scenarios[0])?;
     }
+    Ok(())
+}
+
+fn table() -> Result<()> {
+    let scenarios = scenario::select(scenario::ALL)?;
+    let mut runs = Vec::new();
+    for kernel in kernels::select("all")? {
+        for scenario in &scenarios {
+            runs.extend(shapes::Run::read(&scenario_dir(&kernel.name, &scenario.name))?);
+        }
+    }
+    ensure!(!runs.is_empty(), "no run of a scenario with shapes: `cargo xtask lab run pmlab-deadlocks` is one");
+    let rules: Vec<_> = scenarios.into_iter().flat_map(|scenario| scenario.expect.shape).collect();
+    let file = paths::shapes();
+    fs::write(&file, shapes::page(&rules, &runs)).with_context(|| format!("cannot write {}", file.display()))?;
+    println!("{}", file.display());
     Ok(())
 }
 

@@ -13,12 +13,13 @@ use super::counters;
 use super::initramfs::Contents;
 use super::modules;
 use super::observe::Observed;
-use super::qemu::{Guest, Machine};
+use super::qemu::{Guest, Machine, disk};
 use super::result::{Durations, KernelId, Outcome, RunResult};
 use super::scenario::{AfterReset, Ending, Limits, Scenario};
 use super::screen;
+use super::shapes;
 use super::tree::Tree;
-use crate::process;
+use crate::{paths, process};
 
 /// Where the guest's trace ports lead, in their order: `ttyS1`, `ttyS2`.
 const TRACES: &[&str] = &["trace.pmtrace", "trace-2.pmtrace"];
@@ -28,6 +29,10 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// How long the guest stays in suspend-to-idle before the lab presses a key, and between keys.
 const IDLE: Duration = Duration::from_secs(2);
+
+/// How long a stuck guest may take to let the rest of its traces out, and the time after which nothing more comes.
+const DRAIN: Duration = Duration::from_secs(40);
+const DRAINED: Duration = Duration::from_secs(2);
 
 /// How long the kernel may take to print its blocked tasks.
 const SYSRQ: Duration = Duration::from_secs(3);
@@ -88,7 +93,7 @@ impl Setting<'_> {
         let machine = self.machine(scenario, &initrd, &work, &traces, stream.as_deref());
         let mut guest = machine.boot(&self.out.join("console.log"), self.echo)?;
         let mut seen = Observed::default();
-        let mut ending = watch(&mut guest, scenario, &mut seen)?;
+        let mut ending = watch(&mut guest, scenario, &traces, &mut seen)?;
         let mut second = None;
         if let Some(after) = &scenario.after_reset
             && !matches!(ending, Ending::BootFailed | Ending::Died)
@@ -103,6 +108,12 @@ impl Setting<'_> {
         }
         let total = guest.start.elapsed();
         guest.quit();
+        if scenario.trace_on_disk {
+            let tar = Command::new("tar").arg("-xf").arg(disk(&work)).arg("-C").arg(&self.out).output()?;
+            if !tar.status.success() {
+                eprintln!("    no archive on the guest's disk: {}", String::from_utf8_lossy(&tar.stderr).trim());
+            }
+        }
         if self.keep {
             eprintln!("    guest's images kept in {}", work.display());
         } else {
@@ -156,6 +167,7 @@ impl Setting<'_> {
         let mut checks =
             checks::evaluate(&scenario.expect, scenario.tracer, ending, seen, &reports, stream.as_deref());
         checks.extend(screen::checks(&scenario.expect.screen, &self.out));
+        checks.extend(self.shapes(scenario, &reports)?);
         let late = match ending {
             Ending::BootFailed => true,
             Ending::Stuck => scenario.expect.ending != Ending::Stuck,
@@ -187,6 +199,23 @@ impl Setting<'_> {
             facts: seen.facts.clone(),
             checks,
         })
+    }
+
+    /// Compares each shape with what is expected, keeps what was found, and looks whether the documents tell the same.
+    fn shapes(&self, scenario: &Scenario, reports: &[Report]) -> Result<Vec<Check>> {
+        let rules = &scenario.expect.shape;
+        let Some(Ok((_, json))) = reports.first().map(|report| &report.content) else { return Ok(Vec::new()) };
+        if rules.is_empty() {
+            return Ok(Vec::new());
+        }
+        let findings: Vec<_> = json["findings"].as_array().into_iter().flatten().collect();
+        let kernel = self.tree.resolved.kernel.name.clone();
+        let mut checks = shapes::checks(rules, &kernel, &findings);
+        let run = shapes::Run { kernel, shapes: shapes::seen(rules, &findings) };
+        run.write(&self.out)?;
+        let page = fs::read_to_string(paths::shapes()).unwrap_or_default();
+        checks.push(shapes::told_by(&page, &run));
+        Ok(checks)
     }
 
     /// Has pm-trace report every trace that left the guest; empty ones are removed.
@@ -243,7 +272,7 @@ enum Wait {
 }
 
 /// Follows the guest from its boot to its end, whichever it is.
-fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<Ending> {
+fn watch(guest: &mut Guest, scenario: &Scenario, traces: &[PathBuf], seen: &mut Observed) -> Result<Ending> {
     let limits = &scenario.limits;
     match boot(guest, limits, seen)? {
         Wait::Done => {}
@@ -263,8 +292,10 @@ fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<
         return Ok(Ending::Died);
     }
     if ended == Wait::Done && seen.result.is_none() {
-        // A verdict is out. Is the guest really stuck? And let the rest of the trace leave it.
+        // A verdict is out. Is the guest really stuck? And let the rest of the trace leave it, which takes an RT
+        // kernel long.
         wait(guest, seen, Duration::from_secs(limits.hold_s), |seen| seen.result.is_some())?;
+        drain(guest, seen, traces)?;
     }
     if seen.result.is_some() {
         return Ok(Ending::Resumed);
@@ -274,6 +305,18 @@ fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<
     guest.sysrq(b'w')?;
     wait(guest, seen, SYSRQ, |_| false)?;
     Ok(Ending::Stuck)
+}
+
+/// Waits until nothing more comes from the guest's trace ports.
+fn drain(guest: &mut Guest, seen: &mut Observed, traces: &[PathBuf]) -> Result<()> {
+    let size = || traces.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum::<u64>();
+    let start = Instant::now();
+    let mut last = 0;
+    while last != size() && start.elapsed() < DRAIN {
+        last = size();
+        wait(guest, seen, DRAINED, |seen| seen.result.is_some())?;
+    }
+    Ok(())
 }
 
 /// Waits until the guest is ready for its script.

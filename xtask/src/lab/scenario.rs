@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::modules::Variant;
 use super::screen::ScreenRule;
+use super::shapes::{ShapeRule, Shortened};
 use crate::paths;
 
 /// One scenario; its name is that of its file.
@@ -41,6 +42,9 @@ pub(crate) struct Scenario {
     pub(crate) extra_modules: Vec<ExtraModule>,
     /// Puts a file system on the guest's disk.
     pub(crate) disk: Option<FileSystem>,
+    /// The script ends with an archive of its traces on the raw disk (`lab_keep`): faster than a serial port.
+    #[serde(default)]
+    pub(crate) trace_on_disk: bool,
     /// Gives the guest a network card; what it sends to `10.0.2.100:7000` is kept as `stream.txt`.
     #[serde(default)]
     pub(crate) network: bool,
@@ -201,6 +205,12 @@ pub(crate) struct Expect {
     /// Single values of the JSON report.
     #[serde(default)]
     pub(crate) value: Vec<ValueRule>,
+    /// Shapes, one a cycle.
+    #[serde(default)]
+    pub(crate) shape: Vec<ShapeRule>,
+    /// Cycles in which a callback was shortened.
+    #[serde(default)]
+    pub(crate) shortened: Vec<Shortened>,
 }
 
 /// Severities of findings, as the JSON report spells them.
