@@ -26,6 +26,7 @@ mod result;
 mod run;
 mod scenario;
 mod screen;
+mod systemd;
 mod tree;
 mod vmlinux;
 
