@@ -85,3 +85,22 @@ lab_shapes() {
 lab_keep() {
 	tar -C /tmp -cf - "$@" | dd of=/dev/sda bs=64k conv=fsync 2>/dev/null
 }
+
+# Accepts a connection to the address $2 of the family $1 (unix: a path, vsock: a port) and writes what comes into
+# the file $3. The scenario has to ask for the program perl.
+lab_listen() {
+	perl -e '
+		my ($family, $address) = @ARGV;
+		my ($number, $packed) = $family eq "unix" ? (1, pack("Sa*", 1, $address)) : (40, pack("SSLLL", 40, 0, $address, 0xffffffff, 0));
+		socket(S, $number, 1, 0) && bind(S, $packed) && listen(S, 1) && accept(C, S) or die "$family: $!";
+		$| = 1;
+		print while sysread(C, $_, 4096);
+	' "$1" "$2" >"$3" 2>&1 &
+}
+
+# Runs the rest of the arguments, and has the kernel end them after $1 seconds, whatever is frozen then. The scenario
+# has to ask for the program perl.
+lab_end_after() {
+	# The timer is kept by exec.
+	perl -e 'alarm shift; exec @ARGV' "$@"
+}

@@ -13,6 +13,7 @@ use super::moddep::module_name;
 use super::modules::{self, SLOW_SUPPLIER, Variant};
 use super::scenario::Scenario;
 use super::shapes;
+use super::systemd;
 use super::tree::Tree;
 use crate::{paths, process};
 
@@ -56,7 +57,7 @@ impl Contents<'_> {
     /// Writes the archive to `file`.
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
         let out = File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
-        let mut image = Image { archive: Archive::new(BufWriter::new(out)), dirs: BTreeSet::new() };
+        let mut image = Image { archive: Archive::new(BufWriter::new(out)), present: BTreeSet::new() };
         for dir in DIRS {
             image.dir(dir)?;
         }
@@ -71,11 +72,13 @@ impl Contents<'_> {
     fn add_programs(&self, image: &mut Image) -> Result<()> {
         image.copy("bin/busybox", &program("busybox")?)?;
         image.archive.symlink("bin/sh", "busybox")?;
-        // Wake-up commands that people wrap with `pm-trace record`. Not static: bring its libraries.
-        let rtcwake = program("rtcwake")?;
-        image.copy("bin/rtcwake", &rtcwake)?;
-        for library in libraries(&rtcwake)? {
-            image.copy(&library, Path::new(&library))?;
+        // What people wrap with `pm-trace record`.
+        image.program("rtcwake")?;
+        for name in &self.scenario.programs {
+            image.program(name)?;
+        }
+        if self.scenario.systemd {
+            systemd::add(image)?;
         }
         if let Some(tracer) = self.tracer {
             image.copy("bin/pm-trace", tracer)?;
@@ -127,7 +130,9 @@ impl Contents<'_> {
     fn add_scripts(&self, image: &mut Image) -> Result<()> {
         let guest = paths::lab().join("guest");
         image.copy("init", &guest.join("init"))?;
-        image.copy("lab/lib.sh", &guest.join("lib.sh"))?;
+        for script in ["lib.sh", "run"] {
+            image.copy(&format!("lab/{script}"), &guest.join(script))?;
+        }
         if let Some(after) = &self.scenario.after_reset {
             image.file("lab/after-reset.sh", 0o755, after.guest.as_bytes())?;
         }
@@ -135,32 +140,61 @@ impl Contents<'_> {
     }
 }
 
-/// An archive that knows which directories it has.
-struct Image {
+/// An archive that knows which directories and libraries it has.
+pub(super) struct Image {
     archive: Archive<BufWriter<File>>,
-    dirs: BTreeSet<String>,
+    present: BTreeSet<String>,
 }
 
 impl Image {
     fn dir(&mut self, path: &str) -> Result<()> {
-        if self.dirs.insert(path.to_owned()) {
+        if self.present.insert(path.to_owned()) {
             self.archive.dir(path)?;
         }
         Ok(())
     }
 
     /// Adds a file, and its parents where they are missing.
-    fn file(&mut self, path: &str, mode: u32, data: &[u8]) -> Result<()> {
-        let path = path.trim_start_matches('/');
-        for (at, _) in path.match_indices('/') {
-            self.dir(&path[..at])?;
-        }
+    pub(super) fn file(&mut self, path: &str, mode: u32, data: &[u8]) -> Result<()> {
+        let path = self.parents(path)?;
         self.archive.file(path, mode, data)?;
         Ok(())
     }
 
-    fn copy(&mut self, path: &str, from: &Path) -> Result<()> {
+    /// Adds a symbolic link, and its parents where they are missing.
+    pub(super) fn symlink(&mut self, path: &str, target: &str) -> Result<()> {
+        let path = self.parents(path)?;
+        self.archive.symlink(path, target)?;
+        Ok(())
+    }
+
+    /// The path as it stands in an archive; its parents are there then.
+    fn parents<'a>(&mut self, path: &'a str) -> Result<&'a str> {
+        let path = path.trim_start_matches('/');
+        for (at, _) in path.match_indices('/') {
+            self.dir(&path[..at])?;
+        }
+        Ok(path)
+    }
+
+    pub(super) fn copy(&mut self, path: &str, from: &Path) -> Result<()> {
         self.file(path, 0o755, &read(from)?)
+    }
+
+    /// Adds a program of this machine to `/bin`, with its libraries.
+    pub(super) fn program(&mut self, name: &str) -> Result<()> {
+        self.linked(&format!("bin/{name}"), &program(name)?)
+    }
+
+    /// Adds a program that is linked dynamically, with the libraries that are not there yet.
+    pub(super) fn linked(&mut self, path: &str, from: &Path) -> Result<()> {
+        self.copy(path, from)?;
+        for library in libraries(from)? {
+            if self.present.insert(library.clone()) {
+                self.copy(&library, Path::new(&library))?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -29,6 +29,7 @@ mod run;
 mod scenario;
 mod screen;
 mod shapes;
+mod systemd;
 mod tree;
 mod vmlinux;
 

@@ -31,6 +31,12 @@ pub(crate) struct Scenario {
     /// Modules of `lab/modules` that lie in the guest's `/lib/modules` for its script to load.
     #[serde(default)]
     pub(crate) helpers: Vec<String>,
+    /// Programs of this machine that the guest gets, with their libraries, besides those of every guest.
+    #[serde(default)]
+    pub(crate) programs: Vec<String>,
+    /// The guest's first program is systemd, which runs the script as a service; pm-trace's unit is there.
+    #[serde(default)]
+    pub(crate) systemd: bool,
     /// On which kernels `cargo xtask test` runs it.
     #[serde(default)]
     pub(crate) tested_on: TestedOn,

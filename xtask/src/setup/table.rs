@@ -103,6 +103,20 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         supply: Supply::Packages { debian: "util-linux", fedora: "util-linux", arch: "util-linux" },
     },
     Requirement {
+        name: "perl",
+        group: Group::Lab,
+        used_for: "the guests' listeners and timers",
+        detect: Detect::Programs(&["perl"]),
+        supply: Supply::Packages { debian: "perl-base", fedora: "perl-interpreter", arch: "perl" },
+    },
+    Requirement {
+        name: "systemd",
+        group: Group::Lab,
+        used_for: "the scenario with pm-trace's service",
+        detect: Detect::Programs(&["systemctl", "journalctl"]),
+        supply: Supply::Packages { debian: "systemd", fedora: "systemd", arch: "systemd" },
+    },
+    Requirement {
         name: "mkfs.ext4",
         group: Group::Lab,
         used_for: "scenarios that look for evidence on a disk",
