@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use super::cpio::Archive;
 use super::moddep::module_name;
 use super::modules::{self, SLOW_SUPPLIER, Variant};
+use super::python::Python;
 use super::scenario::Scenario;
 use super::tree::Tree;
 use crate::{paths, process};
@@ -55,7 +56,11 @@ impl Contents<'_> {
     /// Writes the archive to `file`.
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
         let out = File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
-        let mut image = Image { archive: Archive::new(BufWriter::new(out)), dirs: BTreeSet::new() };
+        let mut image = Image {
+            archive: Archive::new(BufWriter::new(out)),
+            dirs: BTreeSet::new(),
+            libraries: BTreeSet::new(),
+        };
         for dir in DIRS {
             image.dir(dir)?;
         }
@@ -71,10 +76,13 @@ impl Contents<'_> {
         image.copy("bin/busybox", &program("busybox")?)?;
         image.archive.symlink("bin/sh", "busybox")?;
         // Wake-up commands that people wrap with `pm-trace record`. Not static: bring its libraries.
-        let rtcwake = program("rtcwake")?;
-        image.copy("bin/rtcwake", &rtcwake)?;
-        for library in libraries(&rtcwake)? {
-            image.copy(&library, Path::new(&library))?;
+        for name in ["rtcwake"].into_iter().chain(self.scenario.programs.iter().map(String::as_str)) {
+            let program = program(name)?;
+            image.copy(&format!("bin/{name}"), &program)?;
+            image.libraries(&program)?;
+        }
+        if self.scenario.sleepgraph {
+            self.add_sleepgraph(image)?;
         }
         if let Some(tracer) = self.tracer {
             image.copy("bin/pm-trace", tracer)?;
@@ -82,6 +90,19 @@ impl Contents<'_> {
         // Where pm-trace looks for the configuration of a kernel without /proc/config.gz.
         let config = format!("boot/config-{}", self.tree.release());
         image.file(&config, 0o644, &read(&self.tree.config())?)
+    }
+
+    fn add_sleepgraph(&self, image: &mut Image) -> Result<()> {
+        let python = Python::find()?;
+        image.libraries(&python.program)?;
+        for object in python.objects() {
+            image.libraries(object)?;
+        }
+        for file in &python.library {
+            image.copy(&file.to_string_lossy(), file)?;
+        }
+        image.copy("bin/python3", &python.program)?;
+        image.copy("lab/sleepgraph.py", &self.tree.sleepgraph()?)
     }
 
     /// Modules under their plain names, and `order`, in which the guest loads them.
@@ -134,6 +155,7 @@ impl Contents<'_> {
 struct Image {
     archive: Archive<BufWriter<File>>,
     dirs: BTreeSet<String>,
+    libraries: BTreeSet<String>,
 }
 
 impl Image {
@@ -156,6 +178,16 @@ impl Image {
 
     fn copy(&mut self, path: &str, from: &Path) -> Result<()> {
         self.file(path, 0o755, &read(from)?)
+    }
+
+    /// Adds what a program or shared object needs, each library once.
+    fn libraries(&mut self, of: &Path) -> Result<()> {
+        for library in libraries(of)? {
+            if self.libraries.insert(library.clone()) {
+                self.copy(&library, Path::new(&library))?;
+            }
+        }
+        Ok(())
     }
 }
 
