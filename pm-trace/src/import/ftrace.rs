@@ -19,6 +19,8 @@ const LONGEST_WORD: usize = 48;
 pub(super) struct Record<'a> {
     /// When, by the clock of the log.
     pub(super) time: Nanos,
+    /// The log has a number without a unit in its place.
+    pub(super) is_bare: bool,
     /// On which CPU.
     pub(super) cpu: u16,
     /// In which task.
@@ -67,15 +69,15 @@ fn in_columns(line: &str) -> Option<Record<'_>> {
         let (cpu, rest) = line[at + 1..].split_once(']')?;
         let cpu = number(cpu)?;
         let (word, rest) = word(rest)?;
-        let (time, rest) = match word.strip_suffix(':').and_then(seconds) {
+        let ((time, is_bare), rest) = match word.strip_suffix(':').and_then(time) {
             Some(time) => (time, rest),
             None => {
-                let (time, rest) = self::word(rest)?;
-                (seconds(time.strip_suffix(':')?)?, rest)
+                let (word, rest) = self::word(rest)?;
+                (time(word.strip_suffix(':')?)?, rest)
             }
         };
         let (name, text) = named(rest)?;
-        Some(Record { time, cpu, task, name, text })
+        Some(Record { time, is_bare, cpu, task, name, text })
     })
 }
 
@@ -87,7 +89,17 @@ fn in_graph(line: &str) -> Option<Record<'_>> {
     let (head, event) = rest.split_once("/* ")?;
     let (name, text) = named(event.trim_end().strip_suffix("*/")?)?;
     let task = task(head.trim_end_matches([' ', '|']).trim_end())?;
-    Some(Record { time, cpu: number(cpu.trim())?, task, name, text: text.trim_end() })
+    Some(Record { time, is_bare: false, cpu: number(cpu.trim())?, task, name, text: text.trim_end() })
+}
+
+/// A time, and whether it is a bare number. trace-cmd prints nanoseconds like that for some clocks, and everybody does
+/// for clocks that count something else.
+fn time(text: &str) -> Option<(Nanos, bool)> {
+    match seconds(text) {
+        Some(time) => Some((time, false)),
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) => Some((text.parse().ok()?, true)),
+        None => None,
+    }
 }
 
 /// `TASK-PID`, the name perhaps after blanks.
@@ -147,7 +159,7 @@ mod tests {
 
     fn expected(text: &'static str) -> Record<'static> {
         let task = TaskRef { tid: 173, comm: Comm::new("kworker/u4:3") };
-        Record { time: 12_345_678_000, cpu: 1, task, name: "suspend_resume", text }
+        Record { time: 12_345_678_000, is_bare: false, cpu: 1, task, name: "suspend_resume", text }
     }
 
     #[test]
@@ -162,6 +174,12 @@ mod tests {
         ] {
             assert_eq!(record(line), Some(expected("dpm_resume[16] begin")), "{line}");
         }
+    }
+
+    #[test]
+    fn a_bare_number_is_read_as_nanoseconds_and_marked() {
+        let line = "kworker/u4:3-173   [001]12345678000: suspend_resume:       dpm_resume[16] begin";
+        assert_eq!(record(line), Some(Record { is_bare: true, ..expected("dpm_resume[16] begin") }));
     }
 
     #[test]
@@ -180,7 +198,7 @@ mod tests {
             "#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION",
             "cpus=2",
             " => dpm_resume",
-            "  sh-173 [001] .... 12345678: suspend_resume: a counter is no time",
+            "  sh-173 [001] .... +12.5: suspend_resume: no time",
             "  sh-173 [001] .... 12.345678: mutex_lock <-device_lock",
             "[   12.345678] PM: suspend entry (deep)",
             "   12.345678 |   1)  sh-173  |               |  dpm_resume() {",
