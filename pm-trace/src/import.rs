@@ -47,7 +47,7 @@ pub enum Error {
     NoLog(PathBuf),
     /// Logs do not follow each other in time.
     #[error(
-        "{} begins before the log before it ends; nothing more was written. Give logs of one boot in the order of \
+        "{} begins before the log before it ends; nothing was written. Give logs of one boot in the order of \
          time; logs of different boots become traces of their own, one 'pm-trace import' each",
         crate::text::path(.0)
     )]
@@ -118,9 +118,6 @@ fn events(survey: &Survey, each: &mut dyn FnMut(&Event) -> trace::Result<()>) ->
     let mut converter = Converter::default();
     let (mut out, mut last) = (Vec::new(), 0);
     for log in survey.used() {
-        if log.first().is_some_and(|first| first < last) {
-            return Err(Error::Order(log.path.clone()));
-        }
         let error = |source| Error::Read { path: log.path.clone(), source };
         let mut lines = Lines::open(&log.path).map_err(error)?;
         let mut reading = Reading::new(log);

@@ -70,6 +70,7 @@ impl Phases {
             self.edge(time, tid, "freeze_processes", 0, true);
         } else if message.starts_with("Freezing remaining freezable tasks") && message.contains("elapsed") {
             self.edge(time, tid, "freeze_processes", 0, false);
+            self.edge(time, tid, "suspend_enter", 0, false);
         } else if message.starts_with("Restarting tasks") {
             self.unended();
             self.edge(time, tid, "thaw_processes", 0, true);
@@ -100,10 +101,12 @@ impl Phases {
         match phase {
             Phase::Down => {
                 // Prepares and suspends: what comes before the suspend is the preparation.
-                let suspends = self.edges.iter().rposition(|edge| edge.action == "dpm_suspend" && edge.start);
-                let end = suspends.map_or(time, |place| self.edges[place].time);
+                let suspend = self.edges.iter().rposition(|edge| edge.action == "dpm_suspend" && edge.start);
+                let end = suspend.map_or(time, |place| self.edges[place].time).max(began);
+                let after = self.edges.split_off(suspend.unwrap_or(self.edges.len()));
                 self.edge(began, tid, "dpm_prepare", self.event, true);
-                self.edge(end.max(began), tid, "dpm_prepare", self.event, false);
+                self.edge(end, tid, "dpm_prepare", self.event, false);
+                self.edges.extend(after);
             }
             Phase::Step(step, event) => {
                 let action = format!("dpm_{}", step_label(step));
@@ -278,8 +281,8 @@ mod tests {
         let expected = [
             (21_312_554, "suspend_enter", true),
             (21_340_676, "dpm_prepare", true),
-            (21_344_761, "dpm_suspend", true),
             (21_344_761, "dpm_prepare", false),
+            (21_344_761, "dpm_suspend", true),
             (21_364_908, "dpm_suspend", false),
             (21_848_915, "dpm_resume", true),
             (21_865_510, "dpm_resume", false),

@@ -30,6 +30,7 @@ pub(super) struct Log {
     head: Head,
     lines: u64,
     first: Option<Nanos>,
+    last: Nanos,
     seen: [bool; EVENTS.len()],
     unread: BTreeMap<String, u64>,
     edges: Vec<Edge>,
@@ -46,7 +47,15 @@ impl Survey {
     /// Reads the logs.
     pub(super) fn of(paths: &[PathBuf]) -> Result<Self, Error> {
         let logs = paths.iter().map(|path| Log::read(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { logs })
+        let survey = Self { logs };
+        let mut last = 0;
+        for log in survey.used() {
+            if log.first().is_some_and(|first| first < last) {
+                return Err(Error::Order(log.path.clone()));
+            }
+            last = log.last;
+        }
+        Ok(survey)
     }
 
     /// The logs that events are taken from.
@@ -187,6 +196,7 @@ impl Log {
             head: Head::default(),
             lines: 0,
             first: None,
+            last: 0,
             seen: [false; EVENTS.len()],
             unread: BTreeMap::new(),
             edges: Vec::new(),
@@ -194,14 +204,14 @@ impl Log {
             bare: false,
         };
         let mut phases = Phases::default();
-        let mut messages = None;
+        let mut messages: Option<(Nanos, Nanos)> = None;
         while let Some(line) = lines.next().map_err(error)? {
             log.lines += 1;
             let line = String::from_utf8_lossy(line);
             if let Some(record) = ftrace::record(&line) {
                 log.event(&record);
             } else if let Some((time, tid, message)) = dmesg::line(&line) {
-                messages.get_or_insert(time);
+                messages = Some((messages.map_or(time, |(first, _)| first), time));
                 log.head.message(message);
                 log.calls |= phases.take(time, tid, message);
             } else {
@@ -213,7 +223,8 @@ impl Log {
             if log.edges.is_empty() {
                 return Err(Error::NoLog(path.to_owned()));
             }
-            (log.kind, log.first) = (Kind::Dmesg, messages);
+            log.kind = Kind::Dmesg;
+            (log.first, log.last) = messages.map_or((None, 0), |(first, last)| (Some(first), last));
         }
         Ok(log)
     }
@@ -222,6 +233,7 @@ impl Log {
         match grammar::place(record.name) {
             Some(place) => {
                 self.first.get_or_insert(record.time);
+                self.last = self.last.max(record.time);
                 self.bare |= record.is_bare;
                 self.seen[place] = true;
             }

@@ -16,8 +16,8 @@ const SHORTEST: Nanos = 1_000_000;
 
 pub(super) fn report(report: &Report, columns: usize) -> String {
     let mut page = Page::new(columns);
-    let kernel =
-        report.session.as_ref().map(|session| format!("kernel {}", session.kernel)).unwrap_or_default();
+    let kernel = report.session.as_ref().filter(|session| !session.kernel.is_empty());
+    let kernel = kernel.map(|session| format!("kernel {}", session.kernel)).unwrap_or_default();
     let (bad, info): (Vec<_>, Vec<_>) =
         report.findings.iter().partition(|finding| finding.severity > Severity::Info);
     for (place, found) in bad.iter().enumerate() {
