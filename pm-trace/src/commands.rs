@@ -7,6 +7,7 @@ mod completions;
 mod daemon;
 mod diff;
 mod doctor;
+mod import;
 mod live_view;
 mod man;
 mod probes;
@@ -113,6 +114,7 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Config) => replay::config(),
         Some(Command::Summary(args)) => summary::run(args),
         Some(Command::Diff(args)) => diff::run(args),
+        Some(Command::Import(args)) => import::run(args),
         Some(Command::Bundle(args)) => bundle::run(args),
         Some(Command::Probes(args)) => probes::run(args, context),
         Some(Command::Arm(args)) => arm::run(args),

@@ -12,6 +12,7 @@ pub mod diagnose;
 pub mod doctor;
 pub mod event;
 pub mod history;
+pub mod import;
 pub mod kernel;
 pub mod model;
 pub mod patient;

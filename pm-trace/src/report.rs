@@ -14,7 +14,7 @@ mod verdict;
 mod tests;
 
 pub use finding::headline;
-pub use session::{ProbeInfo, SessionInfo};
+pub use session::{ImportInfo, ProbeInfo, SessionInfo};
 pub use verdict::{kmsg_lines, verdict, verdict_in};
 
 use crate::diagnose::{self, CycleSummary, Explained, Finding, Severity};

@@ -127,6 +127,20 @@ pub struct BundleArgs {
     pub no_redact: bool,
 }
 
+/// Arguments of `pm-trace import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Logs of one boot in the order of time, compressed with gzip or not
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The trace to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace the trace if it is there
+    #[arg(short, long)]
+    pub force: bool,
+}
+
 /// How a comparison is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PlainFormat {

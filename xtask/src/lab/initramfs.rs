@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use super::cpio::Archive;
 use super::moddep::module_name;
 use super::modules::{self, SLOW_SUPPLIER, Variant};
+use super::python::Python;
 use super::scenario::Scenario;
 use super::shapes;
 use super::systemd;
@@ -80,12 +81,28 @@ impl Contents<'_> {
         if self.scenario.systemd {
             systemd::add(image)?;
         }
+        if self.scenario.sleepgraph {
+            self.add_sleepgraph(image)?;
+        }
         if let Some(tracer) = self.tracer {
             image.copy("bin/pm-trace", tracer)?;
         }
         // Where pm-trace looks for the configuration of a kernel without /proc/config.gz.
         let config = format!("boot/config-{}", self.tree.release());
         image.file(&config, 0o644, &read(&self.tree.config())?)
+    }
+
+    fn add_sleepgraph(&self, image: &mut Image) -> Result<()> {
+        let python = Python::find()?;
+        image.libraries(&python.program)?;
+        for object in python.objects() {
+            image.libraries(object)?;
+        }
+        for file in &python.library {
+            image.copy(&file.to_string_lossy(), file)?;
+        }
+        image.copy("bin/python3", &python.program)?;
+        image.copy("lab/sleepgraph.py", &self.tree.sleepgraph()?)
     }
 
     /// Modules under their plain names, and `order`, in which the guest loads them.
@@ -189,7 +206,12 @@ impl Image {
     /// Adds a program that is linked dynamically, with the libraries that are not there yet.
     pub(super) fn linked(&mut self, path: &str, from: &Path) -> Result<()> {
         self.copy(path, from)?;
-        for library in libraries(from)? {
+        self.libraries(from)
+    }
+
+    /// Adds what a program or shared object needs and is not there yet.
+    fn libraries(&mut self, of: &Path) -> Result<()> {
+        for library in libraries(of)? {
             if self.present.insert(library.clone()) {
                 self.copy(&library, Path::new(&library))?;
             }

@@ -22,6 +22,7 @@ mod kernels;
 mod moddep;
 mod modules;
 mod observe;
+mod python;
 mod qemu;
 mod qmp;
 mod result;

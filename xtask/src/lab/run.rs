@@ -24,6 +24,10 @@ use crate::{paths, process};
 /// Where the guest's trace ports lead, in their order: `ttyS1`, `ttyS2`.
 const TRACES: &[&str] = &["trace.pmtrace", "trace-2.pmtrace"];
 
+/// What the second of them is called where it is an archive, and the folder it is unpacked into.
+const ARCHIVE: &str = "files.tar";
+const FILES: &str = "files";
+
 /// How often the watch looks at what it must do besides reading.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -72,7 +76,7 @@ impl Setting<'_> {
         let (work, initrd) = self.machine_files(scenario)?;
         let mut cmdline = scenario.cmdline.clone();
         cmdline.push("lab.shell".to_owned());
-        let traces = self.trace_files();
+        let traces = self.trace_files(scenario);
         let stream = self.stream(scenario);
         let machine = Machine {
             cmdline: &cmdline,
@@ -88,7 +92,7 @@ impl Setting<'_> {
         process::remove_tree(&self.out)?;
         fs::create_dir_all(&self.out).with_context(|| format!("cannot create {}", self.out.display()))?;
         let (work, initrd) = self.machine_files(scenario)?;
-        let traces = self.trace_files();
+        let traces = self.trace_files(scenario);
         let stream = self.stream(scenario);
         let machine = self.machine(scenario, &initrd, &work, &traces, stream.as_deref());
         let mut guest = machine.boot(&self.out.join("console.log"), self.echo)?;
@@ -150,8 +154,9 @@ impl Setting<'_> {
         scenario.network.then(|| self.out.join("stream.txt"))
     }
 
-    fn trace_files(&self) -> Vec<PathBuf> {
-        TRACES.iter().map(|name| self.out.join(name)).collect()
+    fn trace_files(&self, scenario: &Scenario) -> Vec<PathBuf> {
+        let names = TRACES.iter().enumerate();
+        names.map(|(port, name)| self.out.join(if scenario.archive && port == 1 { ARCHIVE } else { name })).collect()
     }
 
     fn conclude(
@@ -161,7 +166,7 @@ impl Setting<'_> {
         seen: &Observed,
         total: Duration,
     ) -> Result<RunResult> {
-        let reports = self.reports()?;
+        let reports = self.reports(scenario)?;
         let stream = self.stream(scenario).and_then(|file| fs::read(file).ok());
         let stream = stream.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let mut checks =
@@ -219,11 +224,19 @@ impl Setting<'_> {
     }
 
     /// Has pm-trace report every trace that left the guest; empty ones are removed.
-    fn reports(&self) -> Result<Vec<Report>> {
+    fn reports(&self, scenario: &Scenario) -> Result<Vec<Report>> {
         let mut reports = Vec::new();
-        for file in self.trace_files() {
+        for file in self.trace_files(scenario) {
             if fs::metadata(&file).map_or(0, |metadata| metadata.len()) == 0 {
                 let _ = fs::remove_file(&file);
+                continue;
+            }
+            if file.ends_with(ARCHIVE) {
+                let into = self.out.join(FILES);
+                fs::create_dir_all(&into)?;
+                let mut tar = Command::new("tar");
+                // What a guest that died left out is missing, the rest is there.
+                process::output(tar.arg("-xf").arg(&file).arg("-C").arg(into).arg("--ignore-zeros"))?;
                 continue;
             }
             let Some(tracer) = self.tracer else { continue };

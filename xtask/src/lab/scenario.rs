@@ -54,6 +54,12 @@ pub(crate) struct Scenario {
     /// Gives the guest a network card; what it sends to `10.0.2.100:7000` is kept as `stream.txt`.
     #[serde(default)]
     pub(crate) network: bool,
+    /// Gives the guest Python and, as `/lab/sleepgraph.py`, the sleepgraph of its kernel's source package.
+    #[serde(default)]
+    pub(crate) sleepgraph: bool,
+    /// What the guest writes to `ttyS2` is a tar archive, and is unpacked into the folder `files` of the results.
+    #[serde(default)]
+    pub(crate) archive: bool,
     /// Shell script that the guest runs when its devices are there.
     pub(crate) guest: String,
     /// What it does after a hard reset, with the same memory and disks.
