@@ -2,10 +2,12 @@
 
 use clap::{Parser, Subcommand};
 
+mod export;
 mod machine;
 mod read;
 mod record;
 
+pub use export::{ExportArgs, ExportFormat, SchemaArgs, SchemaOf};
 pub use machine::{ArmArgs, CompletionsArgs, DoctorArgs, ManArgs, ProbesArgs};
 pub use read::{
     BundleArgs, DiffArgs, Format, ImportArgs, LookArgs, PlainFormat, RecoverArgs, ReplayArgs, ReportArgs, SummaryArgs,
@@ -185,6 +187,20 @@ pub enum Command {
         What is in it."
     )]
     Bundle(BundleArgs),
+    /// Write a trace in the format of another program: Perfetto, Chrome, JSON lines, CSV, Parquet
+    #[command(
+        long_about = "Writes a trace in the format of another program. Perfetto and Chrome show devices and tasks on a \
+        timeline, with arrows from who waits to who is waited for. JSON lines are for scripts. CSV and Parquet are \
+        tables (cycles, device_phases, waits, findings, events) for databases; docs/export.md has their columns and \
+        queries. Needs no root.",
+        after_long_help = "Examples:\n  \
+        pm-trace export trace.pmtrace --format perfetto\n      \
+        Open trace.pftrace in https://ui.perfetto.dev.\n  \
+        pm-trace export trace.pmtrace --format jsonl -o - | jq 'select(.type == \"wait\")'\n  \
+        for f in *.pmtrace; do pm-trace export $f --format parquet -o tables/${f%.pmtrace}; done\n      \
+        Tables of many traces, to be read as one: tables/*/cycles.parquet."
+    )]
+    Export(ExportArgs),
     /// Gather what survived a reset, and report (root, to see all of it)
     #[command(
         long_about = "Gathers what survived a reset after a lockup: traces that were cut off, the kernel's \
@@ -223,8 +239,8 @@ pub enum Command {
         do about it."
     )]
     Doctor(DoctorArgs),
-    /// Print the JSON schema of the report
-    Schema,
+    /// Print the schema of what other programs read: the JSON report, JSON lines, tables
+    Schema(SchemaArgs),
     /// Print shell completions
     #[command(after_long_help = "Examples:\n  \
         pm-trace completions bash > ~/.local/share/bash-completion/completions/pm-trace\n  \

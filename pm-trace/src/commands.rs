@@ -8,6 +8,7 @@ mod daemon;
 mod diff;
 mod doctor;
 mod import;
+mod export;
 mod live_view;
 mod man;
 mod probes;
@@ -116,10 +117,11 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Diff(args)) => diff::run(args),
         Some(Command::Import(args)) => import::run(args),
         Some(Command::Bundle(args)) => bundle::run(args),
+        Some(Command::Export(args)) => export::run(args),
         Some(Command::Probes(args)) => probes::run(args, context),
         Some(Command::Arm(args)) => arm::run(args),
         Some(Command::Doctor(args)) => doctor::run(args),
-        Some(Command::Schema) => schema::run(),
+        Some(Command::Schema(args)) => schema::run(args),
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Man(args)) => man::run(args),
     }

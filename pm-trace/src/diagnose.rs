@@ -31,6 +31,7 @@ mod rules;
 mod stall;
 mod state;
 mod summary;
+mod waiting;
 mod waits;
 
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub use narrate::{narrate, stack_of};
 pub use rules::{Condition, Fix, LinkCondition, Rule, RuleError, Rules, Versions};
 pub use state::{DeviceState, Standing, device_name, standing, states};
 pub use summary::{CycleSummary, Outcome, PathPartSummary, PathSummary, PhaseSummary, StepSummary, cycles};
+pub use waiting::{Waiting, device_ref, waiting};
 pub use waits::{WaitRow, Waits, waits};
 
 use crate::event::Nanos;

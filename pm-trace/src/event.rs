@@ -14,6 +14,7 @@ mod objects;
 mod step;
 
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::Serialize;
 use step::{step_cbor, step_name};
 
@@ -24,7 +25,7 @@ pub use pm_trace_common::pm::Step;
 pub use step::{step_from_number, step_label, step_of_phase};
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize, JsonSchema)]
 pub struct Event {
     /// When.
     #[n(0)]
@@ -41,7 +42,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Body {
     /// Gives a kernel function its name. Comes before the first event that uses the id.
@@ -119,6 +120,7 @@ pub enum Body {
         #[n(1)]
         #[cbor(with = "step_cbor")]
         #[serde(serialize_with = "step_name")]
+        #[schemars(with = "String")]
         step: Step,
         /// The step runs asynchronously.
         #[n(2)]

@@ -2,7 +2,7 @@
 //!
 //! Data flows one way through the rooms: `kernel` says what this kernel offers, `capture` records, `event`
 //! is what was recorded, `trace` stores it, `model` folds it, `history` gives both back at any moment,
-//! `diagnose` explains it, `report` and `tui` show it.
+//! `diagnose` explains it, `report` and `tui` show it, `export` hands it on.
 
 pub mod bundle;
 pub mod capture;
@@ -11,6 +11,7 @@ pub mod commands;
 pub mod diagnose;
 pub mod doctor;
 pub mod event;
+pub mod export;
 pub mod history;
 pub mod import;
 pub mod kernel;

@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 mod build;
 mod ci;
 mod demo;
+mod exports;
 mod lab;
 mod paths;
 mod pictures;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::progress::{section, step};
 use crate::setup::{self, Group};
-use crate::{Verdict, build, lab, paths, process};
+use crate::{Verdict, build, exports, lab, paths, process};
 
 /// What to test.
 #[derive(clap::Args, Default)]
@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Leave the lab out: only what needs no guest.
     #[arg(long)]
     no_lab: bool,
+    /// Only the exports, read by databases and others.
+    #[arg(long, conflicts_with = "no_lab")]
+    exports: bool,
 }
 
 /// How many passed and failed.
@@ -37,10 +40,17 @@ impl Tally {
 
 /// Runs every test and prints the sum.
 pub(crate) fn run(args: &Args) -> Result<Verdict> {
-    setup::ensure(if args.no_lab { &[Group::Build] } else { &[Group::Build, Group::Lab] })?;
+    if args.exports {
+        setup::ensure(&[Group::Build, Group::Exports])?;
+        return Ok(Verdict::from_ok(exports()?.failed == 0));
+    }
+    let lab = (!args.no_lab).then_some(Group::Lab);
+    setup::ensure(&[Group::Build, Group::Exports].into_iter().chain(lab).collect::<Vec<_>>())?;
     let mut tally = Tally::default();
     section("unit and integration tests");
-    tally.add(cargo_test()?);
+    tally.add(counted(Command::new("cargo").current_dir(paths::root()).args(["test", "--no-fail-fast"]))?);
+    section("exports, read by the programs they are for");
+    tally.add(exports()?);
     section("loading every eBPF program into this machine's kernel");
     tally.add(verify()?);
     if !args.no_lab {
@@ -53,11 +63,11 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     Ok(Verdict::from_ok(tally.failed == 0))
 }
 
-/// Runs cargo's tests with their output on the terminal, and counts them.
-fn cargo_test() -> Result<Tally> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(paths::root()).args(["test", "--no-fail-fast"]);
-    let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+/// Runs tests with their output on the terminal, and counts them.
+fn counted(command: &mut Command) -> Result<Tally> {
+    let program = process::line(command);
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{program}`"))?;
     let mut tally = Tally::default();
     for line in BufReader::new(child.stdout.take().expect("stdout is piped")).lines() {
         let line = line?;
@@ -69,6 +79,11 @@ fn cargo_test() -> Result<Tally> {
         tally.failed = 1;
     }
     Ok(tally)
+}
+
+/// Has databases and others read what pm-trace exports.
+fn exports() -> Result<Tally> {
+    counted(&mut exports::command()?)
 }
 
 /// The numbers in `test result: ok. 3 passed; 0 failed; ...`.

@@ -1,14 +1,20 @@
 //! `pm-trace schema`
 
 use super::{Outcome, show};
-use crate::report;
+use crate::cli::{SchemaArgs, SchemaOf};
 use crate::text::Form;
+use crate::{export, report};
 
-/// Prints the JSON schema of the report.
+/// Prints the schema of what other programs read.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub(super) fn run() -> anyhow::Result<Outcome> {
-    show(&report::schema()?, Form::Json)?;
+pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Outcome> {
+    let schema = match args.of {
+        SchemaOf::Report => report::schema()?,
+        SchemaOf::Jsonl => export::line_schema()?,
+        SchemaOf::Tables => export::table_schema()?,
+    };
+    show(&schema, Form::Json)?;
     Ok(Outcome::Fine)
 }

@@ -1,6 +1,7 @@
 //! Identities: objects, symbols, tasks, stacks.
 
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Nanoseconds of `CLOCK_BOOTTIME`: since boot, sleep included.
@@ -9,23 +10,24 @@ pub type Nanos = u64;
 /// Identity of an object in kernel memory: a device, lock, queue, work, ... The same object has the same id
 /// throughout a trace; two objects of different type may share an address and so an id (a structure and
 /// its first member).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, JsonSchema)]
 #[cbor(transparent)]
 #[serde(transparent)]
 pub struct ObjId(#[n(0)] pub u32);
 
 /// A kernel function, named by a [`Body::Symbol`](super::Body::Symbol) event earlier in the trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, JsonSchema)]
 #[cbor(transparent)]
 #[serde(transparent)]
 pub struct SymId(#[n(0)] pub u32);
 
 /// `TASK_COMM_LEN` bytes of a task's name, as the kernel gave them; shown through [`Comm::as_str`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, JsonSchema)]
+#[schemars(with = "String")]
 pub struct Comm(pub [u8; pm_trace_common::COMM_LEN]);
 
 /// A thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Encode, Decode, Serialize, JsonSchema)]
 pub struct TaskRef {
     /// Thread id.
     #[n(0)]
@@ -36,7 +38,7 @@ pub struct TaskRef {
 }
 
 /// A frame of a kernel stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, JsonSchema)]
 pub struct Frame {
     /// The function.
     #[n(0)]
@@ -50,7 +52,7 @@ pub struct Frame {
 pub type Stack = Vec<Frame>;
 
 /// The `power` bits of a device, `pm_trace_common::pm::power`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, JsonSchema)]
 #[cbor(transparent)]
 #[serde(transparent)]
 pub struct Power(#[n(0)] pub u32);

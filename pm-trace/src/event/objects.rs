@@ -3,10 +3,11 @@
 use super::{ObjId, Power, SymId};
 use minicbor::{Decode, Encode};
 use pm_trace_common::lock::flags;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Identity of a device.
-#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize, JsonSchema)]
 pub struct DeviceInfo {
     /// The device.
     #[n(0)]
@@ -41,7 +42,7 @@ pub struct DeviceInfo {
 }
 
 /// Why a device's step waits for other devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceWaitKind {
     /// `dpm_wait_for_superior`: for its parent and its suppliers.
@@ -56,7 +57,7 @@ pub enum DeviceWaitKind {
 }
 
 /// Kind of a sleeping lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LockKind {
     /// `struct mutex`
@@ -100,7 +101,7 @@ impl LockKind {
 }
 
 /// An ATA port at one of libata's traced places.
-#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize, JsonSchema)]
 pub struct AtaPort {
     /// Which place.
     #[n(0)]
@@ -141,7 +142,7 @@ pub struct AtaPort {
 }
 
 /// A traced place of libata.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AtaOp {
     /// `ata_port_pm_resume`
@@ -174,7 +175,7 @@ pub enum AtaOp {
 }
 
 /// A SCSI device at one of scsi_mod's traced places.
-#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode, Serialize, JsonSchema)]
 pub struct ScsiDevice {
     /// Which place.
     #[n(0)]
@@ -200,7 +201,7 @@ pub struct ScsiDevice {
 }
 
 /// A traced place of scsi_mod that concerns a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScsiOp {
     /// `scsi_rescan_device`
@@ -218,7 +219,7 @@ pub enum ScsiOp {
 }
 
 /// A stage in the life of a SCSI command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandStage {
     /// `scsi_execute_cmd`: a driver asks for it.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::bpf;
 use super::{Group, System};
-use crate::{lab, paths, process};
+use crate::{exports, lab, paths, process};
 
 /// Something that must be there.
 pub(super) struct Requirement {
@@ -142,6 +142,24 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         used_for: "booting what users run; fetched from Debian 12's packages",
         detect: Detect::Check(find_kernels),
         supply: Supply::Commands { install: lab::prepare, advice: advise_kernels },
+    },
+    Requirement {
+        name: "Python",
+        group: Group::Exports,
+        used_for: "reading exports with DuckDB, Spark and Perfetto's types",
+        detect: Detect::Check(exports::find_python),
+        supply: Supply::Packages { debian: "python3 python3-venv", fedora: "python3", arch: "python" },
+    },
+    Requirement {
+        name: "Java",
+        group: Group::Exports,
+        used_for: "running Spark",
+        detect: Detect::Programs(&["java"]),
+        supply: Supply::Packages {
+            debian: "openjdk-17-jre-headless",
+            fedora: "java-17-openjdk-headless",
+            arch: "jre17-openjdk-headless",
+        },
     },
     Requirement {
         name: "rustfmt and clippy",

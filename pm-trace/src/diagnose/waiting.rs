@@ -1,0 +1,69 @@
+//! What one task waits for, and who is at the other end.
+
+use super::describe::Namer;
+use super::finding::{DeviceRef, Party, PartyKind};
+use super::graph::{Node, edges};
+use crate::event::{ObjId, TaskRef};
+use crate::model::{Model, WaitOn};
+
+/// Most nodes between a task that waits and the task or device behind them.
+const HOPS: usize = 8;
+
+/// A task waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// For what.
+    pub on: Party,
+    /// The device whose step has to end first, if there is one on the way.
+    pub device: Option<ObjId>,
+    /// The task that holds it or carries it out, as far as that is known at this time.
+    pub task: Option<TaskRef>,
+    /// Where it waits: kernel functions, innermost first.
+    pub stack: Vec<String>,
+}
+
+/// What the task waits for at the time of the model's last event; `None` if it does not wait.
+///
+/// It follows single edges of the wait-for graph only: where several ways lead on, nobody alone is waited for.
+pub fn waiting(model: &Model, tid: u32) -> Option<Waiting> {
+    let wait = model.task(tid)?.wait.as_ref()?;
+    let namer = Namer::new(model);
+    let mut ways = edges(model, Node::Task(tid));
+    let on = match (ways.first(), &wait.on) {
+        (Some((target, _)), _) => namer.party(*target),
+        (None, on) => over(&namer, on),
+    };
+    let mut found = Waiting { on, device: None, task: None, stack: namer.stack(&wait.stack) };
+    for _ in 0..HOPS {
+        let Some((node, _)) = ways.pop().filter(|_| ways.is_empty()) else { break };
+        match node {
+            Node::Step(dev, _) => found.device = found.device.or(Some(dev)),
+            Node::Task(other) => {
+                found.task = Some(model.task_ref(other));
+                break;
+            }
+            _ => {}
+        }
+        ways = edges(model, node);
+    }
+    Some(found)
+}
+
+/// A wait for a device's step that was over when the wait began: it ends at once.
+fn over(namer: &Namer<'_>, on: &WaitOn) -> Party {
+    let dev = match on {
+        WaitOn::Completion { completion, .. } => namer.model.device_of_completion(*completion),
+        _ => None,
+    };
+    let label = dev.map_or_else(
+        || "something that no event names".to_owned(),
+        |dev| format!("PM completion of {}", namer.device_full(dev)),
+    );
+    let kind = if dev.is_some() { PartyKind::Completion } else { PartyKind::Unknown };
+    Party { kind, label, task: None, device: dev.map(|dev| namer.device_ref(dev)) }
+}
+
+/// A device with all that tells it from others.
+pub fn device_ref(model: &Model, dev: ObjId) -> DeviceRef {
+    Namer::new(model).device_ref(dev)
+}
