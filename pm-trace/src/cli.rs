@@ -8,7 +8,8 @@ mod record;
 
 pub use machine::{ArmArgs, CompletionsArgs, DoctorArgs, ManArgs, ProbesArgs};
 pub use read::{
-    BundleArgs, DiffArgs, Format, LookArgs, PlainFormat, RecoverArgs, ReplayArgs, ReportArgs, SummaryArgs,
+    BundleArgs, DiffArgs, Format, LookArgs, PlainFormat, RecoverArgs, ReplayArgs, ReportArgs, ReportFormat,
+    SummaryArgs,
     ThemeName,
 };
 pub use record::{OutputArgs, RecordArgs, Resort, State, SuspendArgs, WatchArgs, Watchdog, WatchdogArgs};

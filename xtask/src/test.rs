@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::progress::{section, step};
 use crate::setup::{self, Group};
-use crate::{Verdict, build, lab, paths, process};
+use crate::{Verdict, browser, build, lab, paths, process};
 
 /// What to test.
 #[derive(clap::Args, Default)]
@@ -37,10 +37,16 @@ impl Tally {
 
 /// Runs every test and prints the sum.
 pub(crate) fn run(args: &Args) -> Result<Verdict> {
-    setup::ensure(if args.no_lab { &[Group::Build] } else { &[Group::Build, Group::Lab] })?;
+    setup::ensure(&[Group::Build, Group::Browser])?;
+    if !args.no_lab {
+        setup::ensure(&[Group::Lab])?;
+    }
     let mut tally = Tally::default();
     section("unit and integration tests");
     tally.add(cargo_test()?);
+    for (_, ok) in browser::checks()? {
+        tally.add(Tally::one(ok));
+    }
     section("loading every eBPF program into this machine's kernel");
     tally.add(verify()?);
     if !args.no_lab {

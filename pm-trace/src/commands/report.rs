@@ -1,9 +1,9 @@
 //! `pm-trace report`
 
 use super::{Outcome, show};
-use crate::cli::{Format, ReportArgs};
+use crate::cli::{ReportArgs, ReportFormat};
 use crate::diagnose::{Analysis, Evidence, Finding};
-use crate::report::Report;
+use crate::report::{Report, html};
 use crate::text::{self, Form};
 use crate::trace::Trace;
 use anyhow::Context as _;
@@ -21,8 +21,12 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     if let Some(session) = trace.session() {
         analysis.set_kernel(&session.kernel.release);
     }
+    let mut gather = (args.format == ReportFormat::Html).then(html::Gather::default);
     for event in trace.by_ref() {
         analysis.apply(&event);
+        if let Some(gather) = &mut gather {
+            gather.apply(&event);
+        }
     }
     let notes = trace.notes().iter().map(ToString::to_string).collect();
     let findings = analysis.findings_at_end();
@@ -31,9 +35,10 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     }
     let report = Report::new(trace.session(), analysis.model(), findings, notes);
     match args.format {
-        Format::Text => show(&report.text_in(text::columns()), Form::Plain)?,
-        Format::Markdown => show(&report.markdown(), Form::Plain)?,
-        Format::Json => show(&report.json()?, Form::Json)?,
+        ReportFormat::Text => show(&report.text_in(text::columns()), Form::Plain)?,
+        ReportFormat::Markdown => show(&report.markdown(), Form::Plain)?,
+        ReportFormat::Html => show(&gather.unwrap_or_default().page(&report)?, Form::Plain)?,
+        ReportFormat::Json => show(&report.json()?, Form::Json)?,
     }
     Ok(Outcome::of(&report.findings))
 }

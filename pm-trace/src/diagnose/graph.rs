@@ -104,7 +104,7 @@ impl Graph {
 }
 
 /// What the node leads to.
-fn edges(model: &Model, node: Node) -> Vec<(Node, Edge)> {
+pub(crate) fn edges(model: &Model, node: Node) -> Vec<(Node, Edge)> {
     match node {
         Node::Task(tid) => task_edges(model, tid),
         Node::Lock(lock) => lock_edges(model, lock),

@@ -32,6 +32,8 @@ pub(crate) enum Group {
     Build,
     /// Running the lab's guests.
     Lab,
+    /// `cargo xtask browser`.
+    Browser,
     /// `cargo xtask ci`.
     Ci,
 }
@@ -107,7 +109,7 @@ fn report(groups: &[Group]) -> usize {
             }
         };
         let group = format!("{:?}", requirement.group).to_lowercase();
-        println!("{state:<8} {group:<6} {:<25} {detail}", requirement.name);
+        println!("{state:<8} {group:<7} {:<25} {detail}", requirement.name);
     }
     missing
 }

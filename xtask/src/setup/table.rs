@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::bpf;
 use super::{Group, System};
-use crate::{lab, paths, process};
+use crate::{browser, lab, paths, process};
 
 /// Something that must be there.
 pub(super) struct Requirement {
@@ -128,6 +128,13 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         used_for: "booting what users run; fetched from Debian 12's packages",
         detect: Detect::Check(find_kernels),
         supply: Supply::Commands { install: lab::prepare, advice: advise_kernels },
+    },
+    Requirement {
+        name: "Chromium",
+        group: Group::Browser,
+        used_for: "checking the HTML report in a browser",
+        detect: Detect::Check(browser::find),
+        supply: Supply::Packages { debian: "chromium", fedora: "chromium", arch: "chromium" },
     },
     Requirement {
         name: "rustfmt and clippy",
