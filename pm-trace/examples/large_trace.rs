@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p pm-trace --example large_trace -- FILE [DEVICES]`
 //!
-//! A device takes ten events in a cycle and four more for each wait: 10,000 devices make 125,000 events.
+//! 10,000 devices, which is what it writes unless told otherwise, make 174,000 events.
 
 use pm_trace::event::{Body, Comm, DeviceInfo, DeviceWaitKind, Event, ObjId, Power, Step, TaskRef};
 use pm_trace::trace::{Overwrite, Session, Totals, Writer};
@@ -31,23 +31,24 @@ impl Feed {
         self.time += 1_500;
         let comm = if tid == 1 { "rtcwake".to_owned() } else { format!("kworker/u8:{tid}") };
         let task = TaskRef { tid, comm: Comm::new(&comm) };
-        Ok(self.writer.append(&Event { time: self.time, cpu: tid % 8, task, body })?)
+        Ok(self.writer.append(&Event { time: self.time, cpu: 0, task, body })?)
     }
 
     fn phase(&mut self, action: &str, value: i32, start: bool) -> anyhow::Result<()> {
         self.push(1, Body::Phase { action: action.to_owned(), value, start })
     }
 
-    /// One step of all devices, so many of them at a time. Children wait for their parents on the way up.
+    /// One step of all devices, so many of them at a time. On the way up some wait for the first of them.
     fn step(&mut self, step: Step, order: &[u32]) -> anyhow::Result<()> {
         let resumes = step == Step::Resume;
-        let (before, after) = if resumes { (SUSPENDED, ASYNC) } else { (ASYNC, SUSPENDED) };
+        let before = if step == Step::Suspend { ASYNC } else { SUSPENDED };
+        let after = if resumes { ASYNC } else { SUSPENDED };
         for batch in order.chunks(WORKERS as usize) {
             for &n in batch {
                 let (dev, tid) = (device(n), worker(n));
                 self.push(tid, Body::StepStart { dev, step, is_async: true, power: before })?;
-                if resumes && batch.contains(&parent(n)) {
-                    let target = ObjId(device(parent(n)).0 + 2);
+                if resumes && n != batch[0] && n.is_multiple_of(5) {
+                    let target = ObjId(device(batch[0]).0 + 2);
                     self.push(tid, Body::DeviceWait { dev, target: None, why: DeviceWaitKind::Superior })?;
                     let wait = Body::CompletionWait { completion: target, timeout: None, io: false, stack: vec![] };
                     self.push(tid, wait)?;
@@ -57,7 +58,11 @@ impl Feed {
                 let (dev, tid) = (device(n), worker(n));
                 self.push(tid, Body::CallbackStart { dev, event: 16, ops: "bus".to_owned() })?;
                 // Few devices take most of the time.
-                self.time += if n.is_multiple_of(997) { 4_000_000 } else { u64::from(n % 13) * 900 };
+                self.time += match n {
+                    _ if n.is_multiple_of(997) => 40_000_000,
+                    _ if n == batch[0] => 1_000_000,
+                    _ => u64::from(n % 13) * 900,
+                };
                 self.push(tid, Body::CallbackEnd { dev, error: 0 })?;
                 self.push(tid, Body::StepEnd { dev, power: after })?;
             }
@@ -106,9 +111,12 @@ fn write(path: &Path, devices: u32) -> anyhow::Result<()> {
     let up: Vec<u32> = (1..=devices).collect();
     let down: Vec<u32> = up.iter().rev().copied().collect();
     feed.phase("suspend_enter", 3, true)?;
-    for (action, step, order) in
-        [("dpm_suspend", Step::Suspend, &down), ("dpm_resume", Step::Resume, &up)]
-    {
+    for (action, step, order) in [
+        ("dpm_suspend", Step::Suspend, &down),
+        ("dpm_suspend_late", Step::SuspendLate, &down),
+        ("dpm_resume_early", Step::ResumeEarly, &up),
+        ("dpm_resume", Step::Resume, &up),
+    ] {
         feed.phase(action, 2, true)?;
         feed.step(step, order)?;
         feed.phase(action, 2, false)?;

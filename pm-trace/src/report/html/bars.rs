@@ -3,7 +3,7 @@
 //! A cycle of 10,000 devices has a hundred thousand bars. As objects they would be tens of megabytes; as columns, with
 //! starts counted from the bar before, they are some bytes each, and a browser reads them at once.
 
-use crate::diagnose::{Awaited, CycleSummary, PathPartSummary, PathSummary};
+use crate::diagnose::{Awaited, CycleSummary, PathPartSummary, PathSummary, PhaseSummary};
 use crate::event::{Nanos, ObjId};
 use crate::history::{History, Lane, Span, SpanKind};
 use crate::report::Report;
@@ -71,6 +71,9 @@ struct Cycle {
     to: Nanos,
     /// Times count from here.
     base: Nanos,
+    /// The phases that suspend devices, and those that resume them: from, to.
+    down: Option<(Nanos, Nanos)>,
+    up: Option<(Nanos, Nanos)>,
     /// Something was found in it.
     found: bool,
 }
@@ -85,8 +88,7 @@ pub(super) fn data(
     let log = history.log();
     let origin = log.first_time();
     let end = log.time(log.len()).max(history.head().now()).saturating_sub(origin);
-    let on_path: HashSet<Lane> =
-        parts(report).map(|part| Lane::Device(ObjId(part.device.id))).collect();
+    let on_path: HashSet<Lane> = critical_devices(report).map(|dev| Lane::Device(ObjId(dev))).collect();
     let order = order(history, marked, &on_path);
     let places: HashMap<Lane, u32> = order.iter().zip(0..).map(|(&lane, place)| (lane, place)).collect();
     let mut page = Filler {
@@ -116,9 +118,15 @@ pub(super) fn data(
     page.data
 }
 
-/// Everything on a critical path.
-pub(super) fn path_parts(report: &Report) -> impl Iterator<Item = &PathPartSummary> {
-    report.cycles.iter().flat_map(|cycle| &cycle.critical).flat_map(|path| &path.parts)
+/// Whether a part of a critical path is worth telling: it is, or costs, at least a hundredth of its phase.
+pub(super) fn is_worth(path: &PathSummary, part: &PathPartSummary) -> bool {
+    part.own.max(part.gain.unwrap_or_default()).saturating_mul(100) >= path.took
+}
+
+/// Devices on a critical path, those that are worth telling.
+pub(super) fn critical_devices(report: &Report) -> impl Iterator<Item = u32> {
+    let paths = report.cycles.iter().flat_map(|cycle| &cycle.critical);
+    paths.flat_map(|path| path.parts.iter().filter(|part| is_worth(path, part))).map(|part| part.device.id)
 }
 
 /// The phases, what findings are about, critical paths, other devices, other tasks.
@@ -245,10 +253,20 @@ fn cycles(history: &History, report: &Report, origin: Nanos, end: Nanos) -> Vec<
     let since = |time: Nanos| time.saturating_sub(origin);
     let cycle = |summary: &CycleSummary| {
         let to = since(summary.started.saturating_add(summary.took)).min(end);
+        // From the first to the last of the phases whose names begin so.
+        let phases = |name: &str, other: &str| {
+            let of = |phase: &&PhaseSummary| phase.action.starts_with(name) || phase.action == other;
+            let ends = summary.phases.iter().filter(of).map(|phase| {
+                (since(phase.start), phase.took.map_or(to, |took| since(phase.start.saturating_add(took))))
+            });
+            ends.reduce(|all, phase| (all.0.min(phase.0), all.1.max(phase.1)))
+        };
         Cycle {
             number: summary.number,
             from: since(summary.started),
             to,
+            down: phases("dpm_suspend", "dpm_prepare"),
+            up: phases("dpm_resume", "dpm_complete"),
             base: since(super::view::base(history.head(), summary)),
             found: report.findings.iter().any(|found| found.cycle == summary.number),
         }

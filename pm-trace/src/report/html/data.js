@@ -86,20 +86,37 @@ function moment(data, time, shown) {
   return (since < 0 ? "-" : "+") + Math.abs(since).toFixed(digits) + " s";
 }
 
-/** Stretches of time worth a look: each cycle, its suspend, its resume; what was found first. */
+/** Stretches of time worth a look: the resume and the suspend of devices in each cycle, and all of it. */
 function windows(data) {
   const all = [];
   for (const cycle of data.cycles) {
     const name = data.cycles.length > 1 ? " of cycle " + cycle.number : "";
-    const halves = cycle.base > cycle.from;
-    if (halves) {
-      all.push({ name: "resume" + name, from: cycle.base, to: cycle.to, found: cycle.found });
-      all.push({ name: "suspend" + name, from: cycle.from, to: cycle.base });
+    for (const [half, part] of [["resume", cycle.up], ["suspend", cycle.down]]) {
+      if (part) all.push({ name: half + " of devices" + name, from: part[0], to: part[1], resume: half === "resume", found: cycle.found });
     }
-    all.push({ name: data.cycles.length > 1 ? "cycle " + cycle.number : "whole cycle", from: cycle.from, to: cycle.to, found: !halves && cycle.found });
+    all.push({ name: "cycle " + cycle.number, from: cycle.from, to: cycle.to, found: cycle.found });
   }
   all.push({ name: "all of the trace", from: 0, to: data.end });
   return all;
+}
+
+/** Puts lanes in order: as the page has them, or by what they do in a stretch of time. The phases stay first. */
+function arrange(data, lanes, order, from, to) {
+  if (order === "found") return lanes;
+  const key = (lane) => {
+    let start = Infinity, longest = 0;
+    for (let bar = firstAt(data, lane, from); bar < data.first[lane + 1] && data.bars.start[bar] <= to; bar++) {
+      if (data.bars.end[bar] < from) continue;
+      start = Math.min(start, data.bars.start[bar]);
+      longest = Math.max(longest, data.bars.end[bar] - data.bars.start[bar]);
+    }
+    return data.kinds[lane] === 0 ? -Infinity : order === "start" ? start : -longest;
+  };
+  const keys = new Map(lanes.map((lane) => [lane, key(lane)]));
+  return [...lanes].sort((one, other) => {
+    const [a, b] = [keys.get(one), keys.get(other)];
+    return a < b ? -1 : a > b ? 1 : one - other;
+  });
 }
 
 /** Lanes whose name, or a bar of which, has all these words. */

@@ -1,6 +1,6 @@
 //! A chain of waits as a drawing: boxes below each other, arrows from who waits to what it waits for.
 
-use crate::diagnose::{Finding, Link, Party, PartyKind, relative};
+use crate::diagnose::{Finding, Link, Party, PartyKind, Relation, relative};
 
 /// Height of a box, and of the room between two.
 const BOX: usize = 30;
@@ -36,7 +36,7 @@ pub(super) struct Node {
 pub(super) struct Edge {
     /// Its line, as the data of a path.
     pub(super) path: String,
-    /// Where its words stand, and whether they end there.
+    /// Where its words begin.
     pub(super) x: usize,
     pub(super) y: usize,
     pub(super) words: String,
@@ -47,7 +47,10 @@ pub(super) struct Edge {
 pub(super) fn chain(found: &Finding) -> Option<Graph> {
     let mut parties: Vec<(&Party, bool)> = Vec::new();
     let mut links: Vec<(usize, usize, &Link)> = Vec::new();
-    for link in &found.chain {
+    // Who queued a work is beside the chain: it comes last.
+    let (chain, beside): (Vec<_>, Vec<_>) =
+        found.chain.iter().partition(|link| link.relation != Relation::QueuedBy);
+    for link in chain.into_iter().chain(beside) {
         let from = place(&mut parties, &link.waiter, link.in_cycle);
         let to = place(&mut parties, &link.object, link.in_cycle);
         links.push((from, to, link));
@@ -111,7 +114,8 @@ fn top(place: usize) -> usize {
 
 /// An arrow to the next box, or around the boxes on their right side.
 fn edge(found: &Finding, link: &Link, (from, to): (usize, usize), right: usize, lane: usize) -> Edge {
-    let since = link.since.map(|at| format!(" since {}", relative(found.base, at))).unwrap_or_default();
+    let since = link.since.filter(|_| link.relation == Relation::WaitsFor);
+    let since = since.map(|at| format!(", since {}", relative(found.base, at))).unwrap_or_default();
     let words = format!("{}{since}", link.relation.words());
     let (y, target) = (top(from), top(to));
     if lane == 0 {

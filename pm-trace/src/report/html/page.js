@@ -32,16 +32,17 @@
     choice.value = n;
     view.show(from - margin, to + margin);
   }
-  choice.addEventListener("change", () => showStretch(choice.value));
+  choice.addEventListener("change", () => { showStretch(choice.value); filter(); });
 
   // Which lanes.
   const matching = get("search");
   function filter() {
     const lanes = search(data, matching.value);
     get("count").textContent = matching.value.trim() ? lanes.length + " of " + data.names.length + " lanes" : data.names.length + " lanes";
-    view.only(lanes);
+    view.only(arrange(data, lanes, get("order").value, view.from, view.to));
   }
   matching.addEventListener("input", filter);
+  get("order").addEventListener("change", filter);
 
   // What is under the pointer.
   const tip = get("tip"), detail = get("detail");
@@ -177,11 +178,11 @@
 
   new ResizeObserver(() => view.layout()).observe(view.box);
   useTheme(theme);
-  filter();
+  // It opens with what was found first, or else with the last resume.
   const found = stretches.findIndex((stretch) => stretch.found);
-  const resumes = stretches.map((stretch) => stretch.name.startsWith("resume")).lastIndexOf(true);
+  const resumes = stretches.map((stretch) => Boolean(stretch.resume)).lastIndexOf(true);
   showStretch(found >= 0 ? found : Math.max(resumes, 0));
-  view.layout();
+  filter();
   // How long it took from the start of loading to the first picture.
   requestAnimationFrame(() => setTimeout(() => { root.dataset.ready = Math.round(performance.now()); }));
 })();

@@ -32,7 +32,7 @@ pub(super) struct TreeRow {
 pub(super) fn rows(model: &Model, waits: &Waits, report: &Report) -> Vec<TreeRow> {
     let rows = DeviceView::default().rows(model, waits);
     let found: BTreeSet<u32> = report.findings.iter().flat_map(|found| &found.devices).map(|dev| dev.id).collect();
-    let critical: BTreeSet<u32> = super::bars::path_parts(report).map(|part| part.device.id).collect();
+    let critical: BTreeSet<u32> = super::bars::critical_devices(report).collect();
     let few = rows.len() <= OPEN;
     let mut out: Vec<TreeRow> = Vec::with_capacity(rows.len());
     // Places of the devices whose lists are open.

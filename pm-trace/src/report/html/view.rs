@@ -1,9 +1,11 @@
 //! What the template fills in: findings, cycles, machine and waits in words.
 
+use super::bars::is_worth;
 use super::chain::{self, EventView, LinkView};
 use super::graph::{self, Graph};
 use crate::diagnose::{
-    CycleSummary, Finding, KnownIssue, PathSummary, Severity, StepSummary, Waits, relative, seconds,
+    CycleSummary, Finding, KnownIssue, PathPartSummary, PathSummary, Severity, StepSummary, Waits, relative,
+    seconds,
 };
 use crate::event::Nanos;
 use crate::history::History;
@@ -108,6 +110,9 @@ pub(super) struct PathView {
     pub(super) step: String,
     pub(super) took: String,
     pub(super) parts: Vec<PartView>,
+    /// How many parts are not worth a line, and how long they take together.
+    pub(super) left: usize,
+    pub(super) left_took: String,
 }
 
 /// A step on a critical path.
@@ -168,20 +173,20 @@ fn cycle(cycle: &CycleSummary, base: Nanos, open: bool) -> CycleView {
 }
 
 fn path(base: Nanos, path: &PathSummary) -> PathView {
+    let (told, left): (Vec<_>, Vec<_>) = path.parts.iter().partition(|part| is_worth(path, part));
+    let part = |part: &PathPartSummary| PartView {
+        device: part.device.full_name(),
+        start: relative(base, part.start),
+        own: seconds(part.own),
+        gain: part.gain.map(seconds).unwrap_or_default(),
+        is_async: part.is_async,
+    };
     PathView {
         step: path.step.clone(),
         took: seconds(path.took),
-        parts: path
-            .parts
-            .iter()
-            .map(|part| PartView {
-                device: part.device.full_name(),
-                start: relative(base, part.start),
-                own: seconds(part.own),
-                gain: part.gain.map(seconds).unwrap_or_default(),
-                is_async: part.is_async,
-            })
-            .collect(),
+        parts: told.into_iter().map(part).collect(),
+        left: left.len(),
+        left_took: seconds(left.iter().map(|part| part.own).sum()),
     }
 }
 
