@@ -5,6 +5,7 @@
 //! [`SCHEMA`] and described by `docs/report.schema.json` and `docs/findings.md`.
 
 mod finding;
+pub mod html;
 mod markdown;
 mod session;
 mod text;

@@ -26,7 +26,8 @@ fn recovered(place: &str, content: &str) -> recover::Recovered {
 /// Waiter, lock, holder and queue of the lab's deadlock.
 fn assert_deadlock(finding: &Finding, confidence: Confidence) {
     assert_eq!((finding.kind, finding.confidence), (Kind::Deadlock, confidence), "{finding:#?}");
-    let links: Vec<_> = finding.chain.iter().map(|link| (link.relation, link.object.label.as_str())).collect();
+    let links: Vec<_> =
+        finding.chain.iter().map(|link| (link.relation, link.object.label.as_str())).collect();
     assert!(links.contains(&(Relation::WaitsFor, "device lock of 1:0:0:0")), "{links:?}");
     assert!(links.contains(&(Relation::WaitsFor, "request queue of 1:0:0:0")), "{links:?}");
     assert!(

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::progress::{section, step};
 use crate::setup::{self, Group};
-use crate::{Verdict, build, exports, lab, paths, process};
+use crate::{Verdict, browser, build, exports, lab, paths, process};
 
 /// What to test.
 #[derive(clap::Args, Default)]
@@ -45,12 +45,17 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         return Ok(Verdict::from_ok(exports()?.failed == 0));
     }
     let lab = (!args.no_lab).then_some(Group::Lab);
-    setup::ensure(&[Group::Build, Group::Exports].into_iter().chain(lab).collect::<Vec<_>>())?;
+    let groups = [Group::Build, Group::Exports, Group::Browser].into_iter().chain(lab);
+    setup::ensure(&groups.collect::<Vec<_>>())?;
     let mut tally = Tally::default();
     section("unit and integration tests");
     tally.add(counted(Command::new("cargo").current_dir(paths::root()).args(["test", "--no-fail-fast"]))?);
     section("exports, read by the programs they are for");
     tally.add(exports()?);
+    section("the HTML report in a browser");
+    for (_, ok) in browser::checks()? {
+        tally.add(Tally::one(ok));
+    }
     section("loading every eBPF program into this machine's kernel");
     tally.add(verify()?);
     if !args.no_lab {

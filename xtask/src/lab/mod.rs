@@ -240,10 +240,14 @@ fn table() -> Result<()> {
             runs.extend(shapes::Run::read(&scenario_dir(&kernel.name, &scenario.name))?);
         }
     }
-    ensure!(!runs.is_empty(), "no run of a scenario with shapes: `cargo xtask lab run pmlab-deadlocks` is one");
+    ensure!(
+        !runs.is_empty(),
+        "no run of a scenario with shapes: `cargo xtask lab run pmlab-deadlocks` is one"
+    );
     let rules: Vec<_> = scenarios.into_iter().flat_map(|scenario| scenario.expect.shape).collect();
     let file = paths::shapes();
-    fs::write(&file, shapes::page(&rules, &runs)).with_context(|| format!("cannot write {}", file.display()))?;
+    fs::write(&file, shapes::page(&rules, &runs))
+        .with_context(|| format!("cannot write {}", file.display()))?;
     println!("{}", file.display());
     Ok(())
 }

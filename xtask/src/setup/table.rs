@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::bpf;
 use super::{Group, System};
-use crate::{exports, lab, paths, process};
+use crate::{browser, exports, lab, paths, process};
 
 /// Something that must be there.
 pub(super) struct Requirement {
@@ -160,6 +160,13 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
             fedora: "java-17-openjdk-headless",
             arch: "jre17-openjdk-headless",
         },
+    },
+    Requirement {
+        name: "Chromium",
+        group: Group::Browser,
+        used_for: "checking the HTML report in a browser",
+        detect: Detect::Check(browser::find),
+        supply: Supply::Packages { debian: "chromium", fedora: "chromium", arch: "chromium" },
     },
     Requirement {
         name: "rustfmt and clippy",
