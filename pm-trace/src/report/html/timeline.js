@@ -121,7 +121,7 @@ class Timeline {
       const from = Math.max(this.x(bars.start[bar]), this.left);
       const to = Math.max(Math.min(this.x(bars.end[bar]), right), from + 1);
       // Of many short bars in one column one is enough.
-      if (bars.kind[bar] === kind && to <= reached) continue;
+      if (bars.kind[bar] === kind && to <= reached && to - from < 2) continue;
       kind = bars.kind[bar];
       reached = to;
       this.paintBar(bar, kind, from, to, y);
@@ -147,6 +147,11 @@ class Timeline {
       // Waits are told by their pattern too, not by colour alone.
       context.fillStyle = this.ink.back;
       for (let x = from + 2; x < to - 1; x += 4) context.fillRect(x, y + thin + 2, 1.5, ROW - 2 * thin - 4);
+    }
+    if (kind === 0) {
+      // Phases stand inside of others: an edge tells them apart.
+      context.fillStyle = this.ink.back;
+      context.fillRect(from, y + thin, 1, ROW - 2 * thin);
     }
     if (data.bars.open[bar]) {
       context.fillStyle = this.ink.bad;
