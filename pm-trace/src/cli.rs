@@ -187,7 +187,7 @@ pub enum Command {
         What is in it."
     )]
     Bundle(BundleArgs),
-    /// Write a trace in the format of another program: Perfetto, Chrome, JSON lines, CSV, Parquet
+    /// Write a trace for other programs: Perfetto, Chrome, JSON lines, CSV, Parquet
     #[command(
         long_about = "Writes a trace in the format of another program. Perfetto and Chrome show devices and tasks on a \
         timeline, with arrows from who waits to who is waited for. JSON lines are for scripts. CSV and Parquet are \

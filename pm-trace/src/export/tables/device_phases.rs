@@ -18,7 +18,7 @@ pub(in crate::export) struct Row {
 impl Table for DevicePhases {
     type Row = Row;
     const NAME: &'static str = "device_phases";
-    const DOC: &'static str = "a step of a device: its suspend, its early resume, ...";
+    const DOC: &'static str = "a step of a device, such as its suspend or its early resume";
     const COLUMNS: &'static [Column<Row>] = &[
         Column::always("trace", Get::Text(|row| text(&row.trace)), TRACE),
         Column::always("cycle", Get::Int(|row| int(row.phase.cycle)), CYCLE),
