@@ -48,8 +48,13 @@ fn main() -> anyhow::Result<()> {
         let grown = folder.path().join(format!("grown{factor}_mem_ftrace.txt"));
         let (lines, callbacks) = grow(&log, factor);
         fs::write(&grown, lines)?;
-        measure(&Setting { tracer: &tracer, sleepgraph: sleepgraph.as_deref(), log: &grown, dmesg: dmesg.as_ref() })?
-            .show(factor, callbacks, &grown)?;
+        measure(&Setting {
+            tracer: &tracer,
+            sleepgraph: sleepgraph.as_deref(),
+            log: &grown,
+            dmesg: dmesg.as_ref(),
+        })?
+        .show(factor, callbacks, &grown)?;
     }
     Ok(())
 }
@@ -97,7 +102,8 @@ fn measure(setting: &Setting<'_>) -> anyhow::Result<Figures> {
         }
         None => None,
     };
-    let tracer = Cost { wall: import.wall + report.wall, cpu: import.cpu + report.cpu, printed: report.printed };
+    let tracer =
+        Cost { wall: import.wall + report.wall, cpu: import.cpu + report.cpu, printed: report.printed };
     Ok(Figures { tracer, trace: fs::metadata(&trace)?.len(), json: report.printed, sleepgraph })
 }
 
@@ -154,7 +160,8 @@ fn run(command: &mut Command) -> anyhow::Result<Cost> {
 fn children() -> anyhow::Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let time = |time: nix::sys::time::TimeVal| {
-        Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
+        Duration::from_secs(time.tv_sec().unsigned_abs())
+            + Duration::from_micros(time.tv_usec().unsigned_abs())
     };
     Ok(time(usage.user_time()) + time(usage.system_time()))
 }
@@ -183,7 +190,8 @@ fn parts(line: &str) -> Option<(&str, u64, &str)> {
 /// The log with so many times the devices, and how many callbacks it has then.
 fn grow(log: &str, factor: u64) -> (String, u64) {
     let (mut head, mut lines) = (String::new(), Vec::new());
-    let first = log.lines().filter(|line| !line.starts_with('#')).find_map(parts).map_or(0, |(_, time, _)| time);
+    let first =
+        log.lines().filter(|line| !line.starts_with('#')).find_map(parts).map_or(0, |(_, time, _)| time);
     let stretched = |time: u64| first + (time - first) * factor;
     let mut open: HashMap<String, (u64, String)> = HashMap::new();
     let mut callbacks = 0;

@@ -8,8 +8,8 @@ mod record;
 
 pub use machine::{ArmArgs, CompletionsArgs, DoctorArgs, ManArgs, ProbesArgs};
 pub use read::{
-    BundleArgs, DiffArgs, Format, ImportArgs, LookArgs, PlainFormat, RecoverArgs, ReplayArgs, ReportArgs, SummaryArgs,
-    ThemeName,
+    BundleArgs, DiffArgs, Format, ImportArgs, LookArgs, PlainFormat, RecoverArgs, ReplayArgs, ReportArgs,
+    SummaryArgs, ThemeName,
 };
 pub use record::{OutputArgs, RecordArgs, Resort, State, SuspendArgs, WatchArgs, Watchdog, WatchdogArgs};
 

@@ -107,7 +107,11 @@ fn write(survey: Survey, mut writer: Writer) -> Result<Imported, Error> {
     })?;
     let cycles = model.transitions().len();
     let clocks = Clocks { boottime: end, ..Clocks::default() };
-    writer.finish(Totals { clocks, cycles: u32::try_from(cycles).unwrap_or(u32::MAX), ..Totals::default() })?;
+    writer.finish(Totals {
+        clocks,
+        cycles: u32::try_from(cycles).unwrap_or(u32::MAX),
+        ..Totals::default()
+    })?;
     let lines = survey.lines();
     let (from, notes) = (survey.from(), survey.notes());
     Ok(Imported { events: count, cycles, lines, from, notes, unread: survey.unread() })

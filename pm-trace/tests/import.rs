@@ -105,7 +105,10 @@ fn every_device_takes_as_long_as_sleepgraph_says() {
         // What sleepgraph leaves out of its picture.
         for ((phase, device, driver), times) in callbacks {
             let unseen = driver.is_empty() || times.iter().all(|&time| time == 0);
-            assert!(unseen, "{name}: sleepgraph has no {phase} of {device} ({driver}), which took {times:?} us");
+            assert!(
+                unseen,
+                "{name}: sleepgraph has no {phase} of {device} ({driver}), which took {times:?} us"
+            );
         }
     }
 }
@@ -124,7 +127,8 @@ fn logs_of_ftrace_have_waits_and_works() {
         let steps = count(|body| matches!(body, Body::StepStart { .. }));
         assert_eq!(steps, count(|body| matches!(body, Body::StepEnd { .. })), "{name}");
         assert!(steps > 100, "{name}");
-        let owners = events.iter().filter(|event| matches!(event.body, Body::LockWait { owner: Some(_), .. }));
+        let owners =
+            events.iter().filter(|event| matches!(event.body, Body::LockWait { owner: Some(_), .. }));
         assert_eq!(owners.count(), 0, "a log does not say who holds a lock");
         let attached: Vec<&str> = session
             .probes
@@ -135,7 +139,10 @@ fn logs_of_ftrace_have_waits_and_works() {
         for hook in ["phase", "lock_begin", "work_queue", "sched_switch"] {
             assert!(attached.contains(&hook), "{name}: {attached:?}");
         }
-        assert!(!attached.contains(&"scsi_rescan") && !attached.contains(&"wait_superior"), "{name}: {attached:?}");
+        assert!(
+            !attached.contains(&"scsi_rescan") && !attached.contains(&"wait_superior"),
+            "{name}: {attached:?}"
+        );
     }
 }
 
@@ -144,9 +151,8 @@ fn logs_of_ftrace_have_waits_and_works() {
 fn a_report_says_what_the_log_lacks() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("log.pmtrace");
-    let import = |log: PathBuf| {
-        pm_trace().arg("import").arg(log).arg("-o").arg(&trace).env("COLUMNS", "100").assert()
-    };
+    let import =
+        |log: PathBuf| pm_trace().arg("import").arg(log).arg("-o").arg(&trace).env("COLUMNS", "100").assert();
     let told = stdout(&import(log("plain_ftrace.txt.gz")).code(0));
     assert!(told.contains("imported  1 cycle and 1929 events from 1482 lines"), "{told}");
     let again = import(log("plain_ftrace.txt.gz")).code(1);

@@ -26,8 +26,10 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Outcome> {
 fn told(imported: &Imported, output: &str) -> String {
     let mut page = Page::new(text::columns());
     let cycles = if imported.cycles == 1 { "cycle" } else { "cycles" };
-    let figures =
-        format!("{} {cycles} and {} events from {} lines, in {output}", imported.cycles, imported.events, imported.lines);
+    let figures = format!(
+        "{} {cycles} and {} events from {} lines, in {output}",
+        imported.cycles, imported.events, imported.lines
+    );
     page.paragraph("imported  ", &figures);
     for from in &imported.from {
         page.paragraph("  from       ", from);

@@ -90,7 +90,9 @@ impl Devices {
     /// The device of this name that others are below of.
     fn parent(&mut self, name: &str, ids: &mut ObjectIds, news: &mut Vec<DeviceInfo>) -> Option<ObjId> {
         let known = self.by_name.get(name);
-        if let Some(known) = known.and_then(|known| known.iter().find(|known| known.parent.as_deref() != Some(name))) {
+        if let Some(known) =
+            known.and_then(|known| known.iter().find(|known| known.parent.as_deref() != Some(name)))
+        {
             return Some(known.id);
         }
         let id = self.add(name, String::new(), None, true, ids)?;

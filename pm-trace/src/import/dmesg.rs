@@ -62,7 +62,9 @@ pub(super) struct Phases {
 impl Phases {
     /// Takes in a message, and says whether it is about a callback.
     pub(super) fn take(&mut self, time: Nanos, tid: u32, message: &str) -> bool {
-        if message.starts_with("PM: suspend entry") || message.starts_with("PM: hibernation: hibernation entry") {
+        if message.starts_with("PM: suspend entry")
+            || message.starts_with("PM: hibernation: hibernation entry")
+        {
             self.unended();
             self.edge(time, tid, "suspend_enter", 0, true);
             (self.next, self.event) = (Some(Step::Suspend), 2);
@@ -310,7 +312,8 @@ mod tests {
         let message = "sd 0:0:0:0: calling scsi_bus_suspend+0x0/0xd0 [scsi_mod] @ 153, parent: target0:0:0";
         let (start, said) = calls.take(1_000_000, message, phase).unwrap();
         let device = Named { driver: "sd", name: "0:0:0:0", parent: Some("target0:0:0") };
-        let expected = Said::CallbackStart { device, ops: "scsi_bus_suspend", event: 2, step: Some(Step::Suspend) };
+        let expected =
+            Said::CallbackStart { device, ops: "scsi_bus_suspend", event: 2, step: Some(Step::Suspend) };
         assert_eq!((start.task.tid, said), (153, expected));
         let message = "sd 0:0:0:0: scsi_bus_suspend+0x0/0xd0 [scsi_mod] returned -16 after 42 usecs";
         let (end, said) = calls.take(9_000_000, message, phase).unwrap();

@@ -80,7 +80,11 @@ pub(super) const EVENTS: &[Grammar] = &[
     // Kprobes of sleepgraph -dev: NAME_cal at the entry, NAME_ret at the return.
     Grammar { event: "mutex_lock_slowpath_cal", hooks: &[Hook::LockBegin], read: |_| Some(Said::MutexWait) },
     Grammar { event: "mutex_lock_slowpath_ret", hooks: &[Hook::LockEnd], read: |_| Some(Said::MutexWaitEnd) },
-    Grammar { event: "async_synchronize_full_cal", hooks: &[Hook::AsyncSynchronize], read: |_| Some(Said::AsyncWait) },
+    Grammar {
+        event: "async_synchronize_full_cal",
+        hooks: &[Hook::AsyncSynchronize],
+        read: |_| Some(Said::AsyncWait),
+    },
 ];
 
 /// The place of an event in [`EVENTS`].
@@ -173,7 +177,10 @@ fn contention_begin(text: &str) -> Option<Said<'_>> {
     let (lock, rest) = text.split_once(' ')?;
     let words = rest.strip_prefix("(flags=")?.strip_suffix(')')?;
     let flag = |word: &str| FLAGS.iter().find(|(name, _)| *name == word).map_or(0, |(_, flag)| *flag);
-    Some(Said::LockWait { lock: address(lock)?, flags: words.split('|').map(flag).fold(0, |all, one| all | one) })
+    Some(Said::LockWait {
+        lock: address(lock)?,
+        flags: words.split('|').map(flag).fold(0, |all, one| all | one),
+    })
 }
 
 /// `ADDRESS (ret=0)`
@@ -307,7 +314,10 @@ mod tests {
             Some(Said::WorkQueued { work: 0xa09a_d55e, function, workqueue: "events" })
         );
         assert_eq!(
-            read("workqueue_execute_start", "work struct 0xa: function ata_scsi_dev_rescan+0x0/0x10 [libata]"),
+            read(
+                "workqueue_execute_start",
+                "work struct 0xa: function ata_scsi_dev_rescan+0x0/0x10 [libata]"
+            ),
             Some(Said::WorkStart { work: 10, function })
         );
         assert_eq!(

@@ -33,7 +33,9 @@ impl Head {
             self.command = cut(rest);
         } else if let Some(rest) = line.strip_prefix("# kparams | ") {
             self.cmdline = shown_cmdline(rest);
-        } else if let Some((_, count)) = line.rsplit_once("#P:").filter(|_| line.starts_with("# entries-in-buffer")) {
+        } else if let Some((_, count)) =
+            line.rsplit_once("#P:").filter(|_| line.starts_with("# entries-in-buffer"))
+        {
             self.cpus = count.trim().parse().unwrap_or(self.cpus);
         } else if let Some(count) = line.strip_prefix("cpus=") {
             self.cpus = count.trim().parse().unwrap_or(self.cpus);
@@ -67,7 +69,9 @@ impl Head {
     /// `man:QEMU | plat:Standard PC | ... | numcpu:2 | ...`
     fn sysinfo(&mut self, text: &str) {
         let value = |name: &str| {
-            text.split('|').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix(':')).unwrap_or_default()
+            text.split('|')
+                .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix(':'))
+                .unwrap_or_default()
         };
         self.product = cut(format!("{} {}", value("man"), value("plat")).trim());
         self.cpus = value("numcpu").parse().unwrap_or(self.cpus);
@@ -136,7 +140,14 @@ mod tests {
 
     #[test]
     fn other_comments_are_no_stamp() {
-        for line in ["# tracer: nop", "# a-1-2 b c d", "# suspend-112626-202521", "# x-000000-00000é h m k", "#", "# "] {
+        for line in [
+            "# tracer: nop",
+            "# a-1-2 b c d",
+            "# suspend-112626-202521",
+            "# x-000000-00000é h m k",
+            "#",
+            "# ",
+        ] {
             let mut head = Head::default();
             head.take(line);
             assert_eq!(head, Head::default(), "{line}");

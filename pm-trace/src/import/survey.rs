@@ -120,7 +120,9 @@ impl Survey {
             let named = self.has("contention_begin");
             notes.push(if named || self.has("mutex_lock_slowpath_cal") {
                 let which = if named { "" } else { ", nor which lock it is" };
-                format!("the log says that a lock was waited for, not who held it{which}: deadlocks are not found")
+                format!(
+                    "the log says that a lock was waited for, not who held it{which}: deadlocks are not found"
+                )
             } else {
                 "the log has no waits for locks: deadlocks are not found".to_owned()
             });
@@ -135,7 +137,8 @@ impl Survey {
         for log in self.used().chain(self.logs.iter().filter(|log| log.kind != self.kind())) {
             merge(&mut session, log.head.clone().session());
         }
-        session.clocks = Clocks { boottime: self.used().find_map(Log::first).unwrap_or(0), ..Clocks::default() };
+        session.clocks =
+            Clocks { boottime: self.used().find_map(Log::first).unwrap_or(0), ..Clocks::default() };
         session.probes = HOOKS.iter().map(|spec| self.probe(spec)).collect();
         session.imported = Some(ImportedFrom { from: self.from(), notes: self.notes() });
         session
@@ -147,9 +150,12 @@ impl Survey {
 
     /// What the logs have of a hook.
     fn probe(&self, spec: &HookSpec) -> ProbeRecord {
-        let event = EVENTS.iter().find(|grammar| grammar.hooks.contains(&spec.hook) && self.has(grammar.event));
+        let event =
+            EVENTS.iter().find(|grammar| grammar.hooks.contains(&spec.hook) && self.has(grammar.event));
         let place = match event {
-            Some(grammar) if grammar.hooks.first() == Some(&spec.hook) => Some(format!("log: {}", grammar.event)),
+            Some(grammar) if grammar.hooks.first() == Some(&spec.hook) => {
+                Some(format!("log: {}", grammar.event))
+            }
             Some(grammar) => Some(format!("log: {} (substitute)", grammar.event)),
             None => None,
         };
@@ -262,7 +268,9 @@ impl Log {
         match self.kind {
             Kind::Ftrace => format!("{of}ftrace log"),
             Kind::Dmesg if used => format!("{}kernel log", of.replace("an ", "a ")),
-            Kind::Dmesg => format!("{}kernel log, for what it says about the machine", of.replace("an ", "a ")),
+            Kind::Dmesg => {
+                format!("{}kernel log, for what it says about the machine", of.replace("an ", "a "))
+            }
         }
     }
 }

@@ -105,10 +105,10 @@ impl From<&Session> for SessionInfo {
                 .collect(),
             ring_bytes: session.ring_bytes,
             state: session.state.clone(),
-            imported: session.imported.as_ref().map(|imported| ImportInfo {
-                from: imported.from.clone(),
-                notes: imported.notes.clone(),
-            }),
+            imported: session
+                .imported
+                .as_ref()
+                .map(|imported| ImportInfo { from: imported.from.clone(), notes: imported.notes.clone() }),
         }
     }
 }

@@ -145,7 +145,9 @@ impl Setting<'_> {
 
     fn trace_files(&self, scenario: &Scenario) -> Vec<PathBuf> {
         let names = TRACES.iter().enumerate();
-        names.map(|(port, name)| self.out.join(if scenario.archive && port == 1 { ARCHIVE } else { name })).collect()
+        names
+            .map(|(port, name)| self.out.join(if scenario.archive && port == 1 { ARCHIVE } else { name }))
+            .collect()
     }
 
     fn conclude(
