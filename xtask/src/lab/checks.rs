@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::counters::Hooks;
 use super::observe::Observed;
-use super::shapes;
 use super::scenario::{CommandRule, Ending, Expect, FindingRule, HookRule, Severity, ValueRule};
+use super::shapes;
 
 /// Taint flags of a kernel that loaded the lab's own modules: out of tree (O), unsigned (E).
 const TAINT_OF_MODULES: u64 = 1 << 12 | 1 << 13;

@@ -31,7 +31,7 @@ mod shapes;
 mod tree;
 mod vmlinux;
 
-pub(crate) use kernels::candidate;
+pub(crate) use kernels::{candidate, forget};
 pub(crate) use result::RunResult;
 use run::Setting;
 use scenario::{Scenario, TestedOn};
@@ -140,7 +140,8 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
         .enumerate()
         .flat_map(|(index, tree)| scenarios.iter().map(move |scenario| (index, tree, scenario)))
         .filter(|(index, tree, scenario)| {
-            let everywhere = scenario.tested_on == TestedOn::All && tree.resolved.kernel.tests(&scenario.name);
+            let everywhere =
+                scenario.tested_on == TestedOn::All && tree.resolved.kernel.tests(&scenario.name);
             args.scenario != scenario::TEST || *index == 0 || everywhere
         })
         .map(|(_, tree, scenario)| (tree, scenario))
@@ -236,10 +237,14 @@ fn table() -> Result<()> {
             runs.extend(shapes::Run::read(&scenario_dir(&kernel.name, &scenario.name))?);
         }
     }
-    ensure!(!runs.is_empty(), "no run of a scenario with shapes: `cargo xtask lab run pmlab-deadlocks` is one");
+    ensure!(
+        !runs.is_empty(),
+        "no run of a scenario with shapes: `cargo xtask lab run pmlab-deadlocks` is one"
+    );
     let rules: Vec<_> = scenarios.into_iter().flat_map(|scenario| scenario.expect.shape).collect();
     let file = paths::shapes();
-    fs::write(&file, shapes::page(&rules, &runs)).with_context(|| format!("cannot write {}", file.display()))?;
+    fs::write(&file, shapes::page(&rules, &runs))
+        .with_context(|| format!("cannot write {}", file.display()))?;
     println!("{}", file.display());
     Ok(())
 }

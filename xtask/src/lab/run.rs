@@ -111,7 +111,10 @@ impl Setting<'_> {
         if scenario.trace_on_disk {
             let tar = Command::new("tar").arg("-xf").arg(disk(&work)).arg("-C").arg(&self.out).output()?;
             if !tar.status.success() {
-                eprintln!("    no archive on the guest's disk: {}", String::from_utf8_lossy(&tar.stderr).trim());
+                eprintln!(
+                    "    no archive on the guest's disk: {}",
+                    String::from_utf8_lossy(&tar.stderr).trim()
+                );
             }
         }
         if self.keep {
@@ -204,7 +207,9 @@ impl Setting<'_> {
     /// Compares each shape with what is expected, keeps what was found, and looks whether the documents tell the same.
     fn shapes(&self, scenario: &Scenario, reports: &[Report]) -> Result<Vec<Check>> {
         let rules = &scenario.expect.shape;
-        let Some(Ok((_, json))) = reports.first().map(|report| &report.content) else { return Ok(Vec::new()) };
+        let Some(Ok((_, json))) = reports.first().map(|report| &report.content) else {
+            return Ok(Vec::new());
+        };
         if rules.is_empty() {
             return Ok(Vec::new());
         }
@@ -309,7 +314,8 @@ fn watch(guest: &mut Guest, scenario: &Scenario, traces: &[PathBuf], seen: &mut 
 
 /// Waits until nothing more comes from the guest's trace ports.
 fn drain(guest: &mut Guest, seen: &mut Observed, traces: &[PathBuf]) -> Result<()> {
-    let size = || traces.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum::<u64>();
+    let size =
+        || traces.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum::<u64>();
     let start = Instant::now();
     let mut last = 0;
     while last != size() && start.elapsed() < DRAIN {

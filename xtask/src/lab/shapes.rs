@@ -152,7 +152,8 @@ fn steady(title: &str) -> String {
     for word in title.split_whitespace() {
         let bare = word.trim_end_matches([',', ':', ';']);
         let unit = words.last().is_some_and(|last| last == "N") && matches!(bare, "s" | "ms" | "us");
-        let number = bare.parse::<f64>().is_ok() || bare.strip_prefix('#').is_some_and(|id| id.parse::<u64>().is_ok());
+        let number =
+            bare.parse::<f64>().is_ok() || bare.strip_prefix('#').is_some_and(|id| id.parse::<u64>().is_ok());
         words.push(match (number || unit, word.split_once('[')) {
             (true, _) if unit => word.to_owned(),
             (true, _) => word.replace(bare, "N"),
@@ -176,7 +177,8 @@ fn check(rule: &ShapeRule, found: &[&Value]) -> Check {
         return Check { name, expected, seen, ok: false };
     };
     let wrong = differences(rule, kind, finding);
-    let seen = if wrong.is_empty() { told(finding) } else { format!("{}: {}", told(finding), wrong.join("; ")) };
+    let seen =
+        if wrong.is_empty() { told(finding) } else { format!("{}: {}", told(finding), wrong.join("; ")) };
     Check { name, expected, seen, ok: wrong.is_empty() }
 }
 
@@ -239,7 +241,10 @@ pub(crate) fn shortened(rule: &Shortened, report: &Value) -> Check {
     let (predicted, measured) = (millis(gain).min(by), slow - fast);
     Check {
         name,
-        expected: format!("the resume takes {predicted} ms less (its critical path: {} ms at most)", millis(gain)),
+        expected: format!(
+            "the resume takes {predicted} ms less (its critical path: {} ms at most)",
+            millis(gain)
+        ),
         seen: format!("{measured} ms less ({slow} ms, then {fast} ms)"),
         ok: (measured - predicted).abs() <= predicted / 2 + 200,
     }

@@ -117,7 +117,8 @@ fn the_page_is_about_the_shapes_of_the_scenarios() {
     let page = fs::read_to_string(crate::paths::shapes()).unwrap();
     let scenarios = crate::lab::scenario::select("all").unwrap();
     let rules: Vec<ShapeRule> = scenarios.into_iter().flat_map(|scenario| scenario.expect.shape).collect();
-    let told: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let told: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     for rule in &rules {
         let start = format!("| `{}` | {} |", rule.name, rule.what);
         assert!(page.contains(&start), "no line {start}: `cargo xtask lab table` writes docs/shapes.md");
