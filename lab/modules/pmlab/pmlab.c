@@ -224,7 +224,7 @@ static void holds_device_lock(struct work_struct *work)
 {
 	int tries = 400;
 
-	while (!READ_ONCE(dev_of(B)->power.is_suspended) && tries-- > 0)
+	while (!dev_of(B)->power.is_suspended && tries-- > 0)
 		usleep_range(5000, 6000);
 	device_lock(dev_of(B));
 	WRITE_ONCE(b_is_locked, true);

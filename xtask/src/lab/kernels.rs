@@ -1,8 +1,10 @@
 //! The list of kernels (`lab/kernels.toml`) and what apt knows about them.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -78,6 +80,17 @@ pub(crate) fn select(selection: &str) -> Result<Vec<Kernel>> {
     Ok(chosen)
 }
 
+/// What apt has answered so far, by the names of the kernels.
+fn resolved() -> MutexGuard<'static, BTreeMap<String, Resolved>> {
+    static RESOLVED: Mutex<BTreeMap<String, Resolved>> = Mutex::new(BTreeMap::new());
+    RESOLVED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// To be called when apt may have other answers than before.
+pub(crate) fn forget() {
+    resolved().clear();
+}
+
 impl Kernel {
     /// The directory of its patches in `lab/patches`.
     pub(crate) fn patches(&self) -> &str {
@@ -89,8 +102,17 @@ impl Kernel {
         self.tests.as_ref().is_none_or(|names| names.iter().any(|name| name == scenario))
     }
 
-    /// Asks apt which packages this kernel is today.
+    /// Which packages this kernel is today. Apt is asked once: it takes seconds to answer.
     pub(crate) fn resolve(&self) -> Result<Resolved> {
+        if let Some(resolved) = resolved().get(&self.name) {
+            return Ok(resolved.clone());
+        }
+        let answer = self.ask_apt()?;
+        resolved().insert(self.name.clone(), answer.clone());
+        Ok(answer)
+    }
+
+    fn ask_apt(&self) -> Result<Resolved> {
         let image = self.image_package()?;
         let release = image
             .strip_prefix("linux-image-")

@@ -35,7 +35,7 @@ mod tree;
 mod vmlinux;
 
 use batch::Job;
-pub(crate) use kernels::candidate;
+pub(crate) use kernels::{candidate, forget};
 pub(crate) use result::RunResult;
 use run::Setting;
 use scenario::{Scenario, TestedOn};
