@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Leave the lab out: only what needs no guest.
     #[arg(long)]
     no_lab: bool,
+    /// Repeat every lab run, also those that passed and since which nothing has changed that goes into them.
+    #[arg(long)]
+    fresh: bool,
     /// Only the exports, read by databases and others.
     #[arg(long, conflicts_with = "no_lab")]
     exports: bool,
@@ -59,7 +62,10 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     section("loading every eBPF program into this machine's kernel");
     tally.add(verify()?);
     if !args.no_lab {
-        let results = lab::run_scenarios(&lab::RunArgs::once("test", "all", false))?;
+        let results = lab::run_scenarios(&lab::RunArgs {
+            reuse: !args.fresh,
+            ..lab::RunArgs::once("test", "all", false)
+        })?;
         for result in &results {
             tally.add(Tally::one(result.passed()));
         }

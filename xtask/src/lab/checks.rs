@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::counters::Hooks;
@@ -21,7 +21,7 @@ const COLUMNS: usize = 100;
 const LEFT: &[(&str, &str)] = &[("wakealarm", ""), ("pm_test", "none"), ("frozen", "")];
 
 /// One expectation and what came of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Check {
     /// What is checked.
     pub(crate) name: String,

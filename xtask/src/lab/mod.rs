@@ -32,6 +32,7 @@ mod screen;
 mod shapes;
 mod systemd;
 mod tree;
+mod unchanged;
 mod vmlinux;
 
 use batch::Job;
@@ -80,6 +81,9 @@ pub(crate) struct RunArgs {
     /// Show the guest's console, and run one guest at a time.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// Do not repeat a run that passed if nothing has changed since that goes into it.
+    #[arg(long)]
+    pub(crate) reuse: bool,
     /// Use this static pm-trace instead of building one.
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,
@@ -98,6 +102,7 @@ impl RunArgs {
             limit: None,
             jobs: None,
             verbose,
+            reuse: false,
             binary: None,
         }
     }
@@ -157,6 +162,7 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
                     out: result_dir(tree, scenario, round),
                     echo: args.verbose,
                     keep: args.keep,
+                    reuse: args.reuse,
                 };
                 jobs.push(Job { setting, scenario });
             }
@@ -226,7 +232,8 @@ fn shell(args: &ShellArgs) -> Result<()> {
     let tracer = tracer(&scenarios)?;
     for tree in trees(&args.kernel)? {
         let out = scenario_dir(&args.kernel, "shell");
-        let setting = Setting { tree: &tree, tracer: tracer.as_deref(), out, echo: true, keep: false };
+        let setting =
+            Setting { tree: &tree, tracer: tracer.as_deref(), out, echo: true, keep: false, reuse: false };
         setting.shell(&scenarios[0])?;
     }
     Ok(())

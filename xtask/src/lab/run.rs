@@ -19,6 +19,7 @@ use super::scenario::{AfterReset, Ending, Limits, Scenario};
 use super::screen;
 use super::shapes;
 use super::tree::Tree;
+use super::unchanged::Inputs;
 use crate::{paths, process};
 
 /// Where the guest's trace ports lead, in their order: `ttyS1`, `ttyS2`.
@@ -53,6 +54,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) echo: bool,
     /// Leave the guest's images for looking at.
     pub(crate) keep: bool,
+    /// Take the last run's result if it passed and nothing has changed since.
+    pub(crate) reuse: bool,
 }
 
 impl Setting<'_> {
@@ -89,9 +92,17 @@ impl Setting<'_> {
 
     /// Runs the scenario and leaves everything about it in [`Setting::out`].
     pub(crate) fn run(&self, scenario: &Scenario) -> Result<RunResult> {
+        let (work, initrd) = self.machine_files(scenario)?;
+        let inputs = Inputs::of(self.tree, scenario, &initrd)?;
+        if self.reuse
+            && let Some(mut result) = inputs.passed(&self.out)
+        {
+            process::remove_tree(&work)?;
+            result.reused = true;
+            return Ok(result);
+        }
         process::remove_tree(&self.out)?;
         fs::create_dir_all(&self.out).with_context(|| format!("cannot create {}", self.out.display()))?;
-        let (work, initrd) = self.machine_files(scenario)?;
         let traces = self.trace_files(scenario);
         let stream = self.stream(scenario);
         let machine = self.machine(scenario, &initrd, &work, &traces, stream.as_deref());
@@ -129,6 +140,7 @@ impl Setting<'_> {
         let mut result = self.conclude(scenario, ending, &seen, total)?;
         result.add(second.unwrap_or_default());
         result.write(&self.out.join("result.json"))?;
+        inputs.note(&self.out)?;
         Ok(result)
     }
 
@@ -208,6 +220,7 @@ impl Setting<'_> {
             exit: seen.result.map(|(_, exit)| exit),
             facts: seen.facts.clone(),
             checks,
+            reused: false,
         })
     }
 
