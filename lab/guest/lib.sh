@@ -69,3 +69,38 @@ lab_network() {
 		sleep 1
 	done
 }
+
+# Goes through the shapes of the scenario with the module pmlab, one a cycle; lets go of a lockup after $1 ms.
+lab_shapes() {
+	echo "$1" >/sys/module/pmlab/parameters/release_after_ms
+	cat /lab/shapes >/sys/module/pmlab/parameters/shapes
+	echo 0 >/sys/module/suspend/parameters/pm_test_delay
+	pm-trace suspend --state mem --pm-test devices --live --cycles "$(wc -w </lab/shapes)" -o /tmp/trace.pmtrace
+	lab_code=$?
+	lab_keep trace.pmtrace
+	return $lab_code
+}
+
+# Hands files of /tmp to the host on the raw disk, for scenarios with `trace_on_disk`.
+lab_keep() {
+	tar -C /tmp -cf - "$@" | dd of=/dev/sda bs=64k conv=fsync 2>/dev/null
+}
+
+# Accepts a connection to the address $2 of the family $1 (unix: a path, vsock: a port) and writes what comes into
+# the file $3. The scenario has to ask for the program perl.
+lab_listen() {
+	perl -e '
+		my ($family, $address) = @ARGV;
+		my ($number, $packed) = $family eq "unix" ? (1, pack("Sa*", 1, $address)) : (40, pack("SSLLL", 40, 0, $address, 0xffffffff, 0));
+		socket(S, $number, 1, 0) && bind(S, $packed) && listen(S, 1) && accept(C, S) or die "$family: $!";
+		$| = 1;
+		print while sysread(C, $_, 4096);
+	' "$1" "$2" >"$3" 2>&1 &
+}
+
+# Runs the rest of the arguments, and has the kernel end them after $1 seconds, whatever is frozen then. The scenario
+# has to ask for the program perl.
+lab_end_after() {
+	# The timer is kept by exec.
+	perl -e 'alarm shift; exec @ARGV' "$@"
+}

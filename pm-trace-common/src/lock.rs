@@ -18,6 +18,11 @@ pub mod flags {
     pub const MUTEX: u32 = 1 << 5;
 }
 
+/// Bit of [`Owner::bits`] of an rwsem that says readers hold it; the task named then, if any, is only the last of them
+/// that took it, and may be gone (`RWSEM_READER_OWNED`, kernel/locking/rwsem.c). An RT kernel has no such bit: it is
+/// set where a writer who waits holds the lock's own rt_mutex already.
+pub const READER_OWNED: u32 = 1 << 0;
+
 /// Who holds a lock, as the lock itself says.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

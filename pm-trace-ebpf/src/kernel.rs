@@ -117,32 +117,48 @@ pub unsafe fn caller(context: *mut core::ffi::c_void) -> u64 {
     frames[1]
 }
 
-/// Writes who holds a lock.
+/// Who holds a lock for which the task `waiter` waits: the task, 0 if none is known, and what else its owner word says.
 ///
-/// The owner word holds flags in its low bits (kernel/locking/mutex.c, rwsem.c, rtmutex.c); for an rwsem
-/// held by readers the pointer is only a hint, which the flags say.
-///
-/// # Safety
-/// `to` must be valid for writes.
+/// The owner word holds flags in its low bits (kernel/locking/mutex.c, rwsem.c, rtmutex.c). For an rwsem held by
+/// readers the task is only a hint, or none, which [`lock::READER_OWNED`] says.
 #[inline(always)]
-pub unsafe fn owner(to: *mut lock::Owner, address: u64, flags: u32) {
+fn held_by(address: u64, flags: u32, waiter: u32) -> (u64, u32) {
     const POINTER: u64 = !7;
+    let shared = flags & (lock::flags::READ | lock::flags::WRITE) != 0;
     let word = if flags & lock::flags::MUTEX != 0 {
         pointer(address, Member::MutexOwner)
     } else if flags & lock::flags::RT != 0 {
         // An rwsem of an RT kernel has its rt_mutex inside; others are one.
-        let shared = flags & (lock::flags::READ | lock::flags::WRITE) != 0;
         let inner = if shared { embedded(address, Member::RwbaseMutex).unwrap_or(0) } else { address };
-        pointer(inner, Member::RtMutexOwner)
-    } else if flags & lock::flags::PERCPU == 0 && flags & (lock::flags::READ | lock::flags::WRITE) != 0 {
+        let task = pointer(inner, Member::RtMutexOwner) & POINTER;
+        // A writer owns that rt_mutex already while it waits for readers to leave (kernel/locking/rwbase_rt.c).
+        if shared && word32(task, Member::TaskTid) == waiter { lock::READER_OWNED.into() } else { task }
+    } else if shared && flags & lock::flags::PERCPU == 0 {
         pointer(address, Member::RwsemOwner)
     } else {
         0
     };
-    let task = word & POINTER;
+    (word & POINTER, (word & !POINTER) as u32)
+}
+
+/// The task that holds a lock for itself alone; 0 if none is known.
+#[inline(always)]
+pub fn holder(address: u64, flags: u32, waiter: u32) -> u64 {
+    let (task, bits) = held_by(address, flags, waiter);
+    let shared = flags & (lock::flags::READ | lock::flags::WRITE) != 0;
+    if shared && bits & lock::READER_OWNED != 0 { 0 } else { task }
+}
+
+/// Writes who holds a lock for which the task `waiter` waits.
+///
+/// # Safety
+/// `to` must be valid for writes.
+#[inline(always)]
+pub unsafe fn owner(to: *mut lock::Owner, address: u64, flags: u32, waiter: u32) {
+    let (task, bits) = held_by(address, flags, waiter);
     // SAFETY: `to` is valid by contract, the helpers check what they read.
     unsafe {
-        (*to).bits = (word & !POINTER) as u32;
+        (*to).bits = bits;
         (*to).tid = word32(task, Member::TaskTid);
         let comm = &raw mut (*to).comm;
         match embedded(task, Member::TaskComm) {

@@ -12,6 +12,8 @@
 //! | [`decode`] | records into events |
 //! | [`drain`] | the ring buffer into a stream of events, with loss and undecodable records |
 //! | [`recorder`] | a recording: events to the trace file and to the model |
+//! | [`options`] | how to record, and why it may fail |
+//! | [`integrity`] | whether what was sent has arrived |
 //! | [`head`] | what a trace says about itself |
 //! | [`switches`] | the machine's switches (RTC alarm, `pm_test`, sleep state), put back afterwards |
 //! | [`freezer`] | `/dev/snapshot`: freezing everybody else |
@@ -37,11 +39,13 @@ pub mod guard;
 pub mod head;
 pub mod hooks;
 pub mod ids;
+pub mod integrity;
 pub mod last_resort;
 mod links;
 pub mod live;
 pub mod loader;
 pub mod memory;
+pub mod options;
 pub mod outputs;
 pub mod probes;
 pub mod record;

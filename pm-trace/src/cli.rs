@@ -10,8 +10,8 @@ mod record;
 pub use export::{ExportArgs, ExportFormat, SchemaArgs, SchemaOf};
 pub use machine::{ArmArgs, CompletionsArgs, DoctorArgs, ManArgs, ProbesArgs};
 pub use read::{
-    BundleArgs, DiffArgs, Format, LookArgs, PlainFormat, RecoverArgs, ReplayArgs, ReportArgs, SummaryArgs,
-    ThemeName,
+    BundleArgs, DiffArgs, Format, ImportArgs, LookArgs, PlainFormat, RecoverArgs, ReplayArgs, ReportArgs,
+    ReportFormat, SummaryArgs, ThemeName,
 };
 pub use record::{OutputArgs, RecordArgs, Resort, State, SuspendArgs, WatchArgs, Watchdog, WatchdogArgs};
 
@@ -21,7 +21,7 @@ Exit codes:
   0  nothing wrong
   1  error
   2  wrong usage
-  3  a lockup, a stall or a hazard was found
+  3  a lockup, a stall, a hazard or a failure was found
   4  this machine cannot be traced ('pm-trace doctor' says why)";
 
 const EXAMPLES: &str = "\
@@ -160,6 +160,19 @@ pub enum Command {
         Finds the commit that made resume slower (boot-and-record is yours)."
     )]
     Diff(DiffArgs),
+    /// Make a trace from logs of sleepgraph, tracefs or trace-cmd
+    #[command(
+        long_about = "Makes a trace from logs that are there already, for 'pm-trace report', 'replay', 'summary' and \
+        'diff': sleepgraph's *_ftrace.txt and *_dmesg.txt, with and without -dev, the file 'trace' of tracefs, and \
+        what 'trace-cmd report' prints. Read are the events of power, lock, sched and workqueue; of a kernel log, \
+        phases and, with /sys/power/pm_print_times, callbacks. A log has much less than a recording: the trace says \
+        in its head what is missing, and nothing is found that the log cannot show.",
+        after_long_help = "Examples:\n  \
+        pm-trace import host_mem_ftrace.txt.gz host_mem_dmesg.txt.gz -o sleepgraph.pmtrace\n  \
+        pm-trace report sleepgraph.pmtrace\n  \
+        trace-cmd report > log.txt && pm-trace import log.txt -o log.pmtrace"
+    )]
+    Import(ImportArgs),
     /// Pack a trace and what belongs to it into one file for a bug report
     #[command(
         long_about = "Packs a trace into one .tar.zst with all that a bug report needs: the trace, reports, the \

@@ -8,6 +8,7 @@ mod daemon;
 mod diff;
 mod doctor;
 mod export;
+mod import;
 mod live_view;
 mod man;
 mod probes;
@@ -22,7 +23,7 @@ mod suspend;
 mod watch;
 
 use crate::cli::{Cli, Command, OutputArgs, WatchArgs};
-use crate::diagnose::{Finding, Kind};
+use crate::diagnose::Finding;
 use crate::event::Clocks;
 use crate::kernel::clock;
 use crate::text::{Form, Terminal};
@@ -43,7 +44,7 @@ pub enum Outcome {
     Fine,
     /// No command was given.
     Usage,
-    /// A lockup, a stall or a hazard was found.
+    /// A lockup, a stall, a hazard or a failure was found.
     Found,
     /// This machine cannot be traced.
     Untraceable,
@@ -60,11 +61,9 @@ impl Outcome {
         }
     }
 
-    /// What findings mean for the exit code: lost events and races that the kernel avoided are no fault of
-    /// the machine.
+    /// What findings mean for the exit code.
     pub fn of(findings: &[Finding]) -> Self {
-        let wrong = |finding: &Finding| matches!(finding.kind, Kind::Deadlock | Kind::Stall | Kind::Hazard);
-        if findings.iter().any(wrong) { Self::Found } else { Self::Fine }
+        if findings.iter().any(|finding| finding.kind.is_fault()) { Self::Found } else { Self::Fine }
     }
 }
 
@@ -116,6 +115,7 @@ fn run(cli: &Cli, context: &Context) -> anyhow::Result<Outcome> {
         Some(Command::Config) => replay::config(),
         Some(Command::Summary(args)) => summary::run(args),
         Some(Command::Diff(args)) => diff::run(args),
+        Some(Command::Import(args)) => import::run(args),
         Some(Command::Bundle(args)) => bundle::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Probes(args)) => probes::run(args, context),

@@ -6,6 +6,7 @@
 
 mod actors;
 mod analysis;
+mod awaited;
 mod behind;
 mod cycle;
 mod describe;
@@ -44,6 +45,7 @@ pub(crate) mod script;
 mod tests;
 
 pub use analysis::Analysis;
+pub use awaited::{Awaited, awaited};
 pub(crate) use describe::step_words;
 pub use describe::{relative, seconds};
 pub use evidence::Evidence;

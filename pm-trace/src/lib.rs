@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod event;
 pub mod export;
 pub mod history;
+pub mod import;
 pub mod kernel;
 pub mod model;
 pub mod patient;

@@ -5,6 +5,7 @@
 //! [`SCHEMA`] and described by `docs/report.schema.json` and `docs/findings.md`.
 
 mod finding;
+pub mod html;
 mod markdown;
 mod session;
 mod text;
@@ -14,7 +15,7 @@ mod verdict;
 mod tests;
 
 pub use finding::headline;
-pub use session::{ProbeInfo, SessionInfo};
+pub use session::{ImportInfo, ProbeInfo, SessionInfo};
 pub use verdict::{kmsg_lines, verdict, verdict_in};
 
 use crate::diagnose::{self, CycleSummary, Explained, Finding, Severity};

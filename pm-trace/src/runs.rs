@@ -231,9 +231,9 @@ impl Summary {
         Self { schema: SCHEMA, kernels, outliers, changes, unread, cycles }
     }
 
-    /// Nothing was found in any cycle.
+    /// Nothing was found in any cycle that is a fault of the machine.
     pub fn is_clean(&self) -> bool {
-        self.cycles.iter().all(|cycle| cycle.found.is_empty())
+        !self.cycles.iter().flat_map(|cycle| &cycle.found).any(|found| found.kind.is_fault())
     }
 
     /// For a terminal.

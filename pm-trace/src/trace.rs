@@ -31,6 +31,8 @@ pub use block::{FORMAT_VERSION, MAX_EVENT, MAX_PAYLOAD};
 pub use error::{Error, Result};
 pub use note::{Note, Problem};
 pub use reader::{Summary, Trace};
-pub use session::{Checkpoint, HookCounts, Kernel, MissingMember, Mode, ProbeRecord, Session, Totals};
+pub use session::{
+    Checkpoint, HookCounts, ImportedFrom, Kernel, MissingMember, Mode, ProbeRecord, Session, Totals,
+};
 pub(crate) use writer::give_to_sudo_user;
 pub use writer::{Overwrite, Status, TeeStatus, Writer};

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod browser;
 mod build;
 mod ci;
 mod demo;
@@ -41,6 +42,8 @@ enum Command {
     Demo,
     /// Draw the pictures and key tables of the documentation anew, with the program itself.
     Pictures,
+    /// Open HTML reports in a headless Chromium: drawn, searched, printed, no request, no error.
+    Browser,
     /// Everything: unit and integration tests, then all scenarios on all lab kernels.
     Test(test::Args),
     /// What a change must pass: format, lints, docs, licences, then `test`.
@@ -84,6 +87,7 @@ fn run(command: Command) -> Result<Verdict> {
         Command::Lab(command) => lab::run(&command),
         Command::Demo => demo::run(),
         Command::Pictures => pictures::run(),
+        Command::Browser => browser::run(),
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
     }

@@ -20,6 +20,11 @@ pub(crate) fn lab() -> PathBuf {
     root().join("lab")
 }
 
+/// The page that `cargo xtask lab table` writes.
+pub(crate) fn shapes() -> PathBuf {
+    root().join("docs").join("shapes.md")
+}
+
 /// What the lab fetches and builds once per kernel version.
 ///
 /// `PM_TRACE_LAB_CACHE` names another place than the user's cache directory.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::progress::{section, step};
 use crate::setup::{self, Group};
-use crate::{Verdict, build, exports, lab, paths, process};
+use crate::{Verdict, browser, build, exports, lab, paths, process};
 
 /// What to test.
 #[derive(clap::Args, Default)]
@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Leave the lab out: only what needs no guest.
     #[arg(long)]
     no_lab: bool,
+    /// Repeat every lab run, also those that passed and since which nothing has changed that goes into them.
+    #[arg(long)]
+    fresh: bool,
     /// Only the exports, read by databases and others.
     #[arg(long, conflicts_with = "no_lab")]
     exports: bool,
@@ -45,16 +48,24 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
         return Ok(Verdict::from_ok(exports()?.failed == 0));
     }
     let lab = (!args.no_lab).then_some(Group::Lab);
-    setup::ensure(&[Group::Build, Group::Exports].into_iter().chain(lab).collect::<Vec<_>>())?;
+    let groups = [Group::Build, Group::Exports, Group::Browser].into_iter().chain(lab);
+    setup::ensure(&groups.collect::<Vec<_>>())?;
     let mut tally = Tally::default();
     section("unit and integration tests");
     tally.add(counted(Command::new("cargo").current_dir(paths::root()).args(["test", "--no-fail-fast"]))?);
     section("exports, read by the programs they are for");
     tally.add(exports()?);
+    section("the HTML report in a browser");
+    for (_, ok) in browser::checks()? {
+        tally.add(Tally::one(ok));
+    }
     section("loading every eBPF program into this machine's kernel");
     tally.add(verify()?);
     if !args.no_lab {
-        let results = lab::run_scenarios(&lab::RunArgs::once("test", "all", false))?;
+        let results = lab::run_scenarios(&lab::RunArgs {
+            reuse: !args.fresh,
+            ..lab::RunArgs::once("test", "all", false)
+        })?;
         for result in &results {
             tally.add(Tally::one(result.passed()));
         }

@@ -32,6 +32,10 @@ static char shape[32] = "none";
 module_param_string(shape, shape, sizeof(shape), 0644);
 MODULE_PARM_DESC(shape, "what the next resume is to look like");
 
+static char shapes[768];
+module_param_string(shapes, shapes, sizeof(shapes), 0644);
+MODULE_PARM_DESC(shapes, "shapes of the next resumes, one a suspend: SHAPE or SHAPE:DELAY_MS, with blanks between");
+
 static unsigned int release_after_ms = 4000;
 module_param(release_after_ms, uint, 0644);
 MODULE_PARM_DESC(release_after_ms, "when a lockup is let go, in milliseconds");
@@ -39,6 +43,9 @@ MODULE_PARM_DESC(release_after_ms, "when a lockup is let go, in milliseconds");
 static unsigned int delay_ms = 300;
 module_param(delay_ms, uint, 0644);
 MODULE_PARM_DESC(delay_ms, "how long slow callbacks take, or by how much a race is won, in milliseconds");
+
+/* How long b takes beside a in the shape "slow-two": what a takes beyond that, the resume takes longer. */
+#define SLOW_TWO_B_MS 400
 
 enum role { PARENT, CHILD, SUPPLIER, CONSUMER, A, B, RPM, ROLES };
 
@@ -58,7 +65,7 @@ static DEFINE_MUTEX(second_lock);
 static DECLARE_RWSEM(semaphore);
 static DECLARE_COMPLETION(never);
 static ASYNC_DOMAIN_EXCLUSIVE(domain);
-static bool a_is_there, b_is_there;
+static bool a_is_there, b_is_there, b_is_locked;
 
 static struct device *dev_of(enum role role)
 {
@@ -73,6 +80,27 @@ static enum role role_of(struct device *dev)
 static bool is_shape(const char *name)
 {
 	return sysfs_streq(shape, name);
+}
+
+/* Each suspend takes the next of the list; without a list, the shape stays. */
+static void next_shape(void)
+{
+	char *delay;
+	size_t word;
+
+	memmove(shapes, skip_spaces(shapes), strlen(skip_spaces(shapes)) + 1);
+	word = strcspn(shapes, " \t\n");
+	if (!word)
+		return;
+	snprintf(shape, sizeof(shape), "%.*s", (int)word, shapes);
+	memmove(shapes, shapes + word, strlen(shapes + word) + 1);
+	delay = strchr(shape, ':');
+	if (delay) {
+		*delay++ = '\0';
+		if (kstrtouint(delay, 10, &delay_ms))
+			pr_warn("%s: no delay in milliseconds\n", delay);
+	}
+	pr_info("shape %s, delay %u ms\n", shape, delay_ms);
 }
 
 /* ---- letting go ------------------------------------------------------- */
@@ -148,15 +176,21 @@ static void write_lock_until_released(struct rw_semaphore *sem)
 	no_longer_stuck();
 }
 
-/* Both callbacks are in it, or one is alone: then nothing comes of it. */
-static bool meet(bool *mine, const bool *other)
+/* Waits for 2 s at least until it is so. */
+static bool comes(const bool *what)
 {
 	int tries = 400;
 
-	WRITE_ONCE(*mine, true);
-	while (!READ_ONCE(*other) && tries-- > 0)
+	while (!READ_ONCE(*what) && tries-- > 0)
 		usleep_range(5000, 6000);
-	return READ_ONCE(*other);
+	return READ_ONCE(*what);
+}
+
+/* Both callbacks are in it, or one is alone: then nothing comes of it. */
+static bool meet(bool *mine, const bool *other)
+{
+	WRITE_ONCE(*mine, true);
+	return comes(other);
 }
 
 /* ---- works ------------------------------------------------------------ */
@@ -188,15 +222,17 @@ static DECLARE_DELAYED_WORK(complete_work, completes);
 /* Holds the device lock of b, which b's resume needs, until a's resume has been on for a while. */
 static void holds_device_lock(struct work_struct *work)
 {
-	int tries = 4000;
+	int tries = 400;
 
-	device_lock(dev_of(B));
-	while (!READ_ONCE(a_is_there) && tries-- > 0)
+	while (!dev_of(B)->power.is_suspended && tries-- > 0)
 		usleep_range(5000, 6000);
+	device_lock(dev_of(B));
+	WRITE_ONCE(b_is_locked, true);
+	comes(&a_is_there);
 	msleep(delay_ms);
 	device_unlock(dev_of(B));
 }
-static DECLARE_DELAYED_WORK(device_lock_work, holds_device_lock);
+static DECLARE_WORK(device_lock_work, holds_device_lock);
 
 /* Uses b without being ordered after its resume. */
 static void uses_b(struct work_struct *work)
@@ -254,7 +290,7 @@ static void resume_a(struct device *dev)
 		async_synchronize_full_domain(&domain);
 	} else if (is_shape("device-lock")) {
 		WRITE_ONCE(a_is_there, true);
-	} else if (is_shape("slow")) {
+	} else if (is_shape("slow") || is_shape("slow-two")) {
 		msleep(delay_ms);
 	} else if (is_shape("runtime-pm") || is_shape("runtime-pm-clean")) {
 		if (is_shape("runtime-pm"))
@@ -276,11 +312,20 @@ static void resume_a(struct device *dev)
 	}
 }
 
+/* A is the first to wait, so that all runs tell the same. */
+static bool b_meets_a(void)
+{
+	bool met = meet(&b_is_there, &a_is_there);
+
+	msleep(100);
+	return met;
+}
+
 static void resume_b(struct device *dev)
 {
 	if (is_shape("abba")) {
 		mutex_lock(&second_lock);
-		if (meet(&b_is_there, &a_is_there))
+		if (b_meets_a())
 			lock_until_released(&first_lock);
 		mutex_unlock(&second_lock);
 	} else if (is_shape("abba-clean")) {
@@ -288,16 +333,18 @@ static void resume_b(struct device *dev)
 		mutex_unlock(&first_lock);
 	} else if (is_shape("rwsem")) {
 		mutex_lock(&first_lock);
-		if (meet(&b_is_there, &a_is_there))
+		if (b_meets_a())
 			write_lock_until_released(&semaphore);
 		mutex_unlock(&first_lock);
 	} else if (is_shape("rwsem-writer")) {
 		mutex_lock(&first_lock);
-		if (meet(&b_is_there, &a_is_there))
+		if (b_meets_a())
 			write_lock_until_released(&semaphore);
 		mutex_unlock(&first_lock);
 	} else if (is_shape("wait-clean")) {
 		msleep(delay_ms);
+	} else if (is_shape("slow-two")) {
+		msleep(SLOW_TWO_B_MS);
 	}
 }
 
@@ -314,6 +361,9 @@ static int pmlab_resume(struct device *dev)
 	/* Until the PM core has come to the later device, which is marked as resumed only afterwards. */
 	else if (is_shape("parent-child") || is_shape("supplier-consumer"))
 		msleep(100);
+	/* The race is one as long as the resume goes on. */
+	if (role == RPM && (is_shape("race") || is_shape("race-clean")))
+		msleep(delay_ms + 300);
 	if (role == PARENT && is_shape("parent-child"))
 		device_pm_wait_for_dev(dev, dev_of(CHILD));
 	else if (role == CHILD && is_shape("parent-child-clean"))
@@ -327,16 +377,26 @@ static int pmlab_resume(struct device *dev)
 	return 0;
 }
 
+/* Comes before any device is suspended. */
+static int pmlab_prepare(struct device *dev)
+{
+	if (role_of(dev) == A) {
+		next_shape();
+		a_is_there = b_is_there = b_is_locked = false;
+		reinit_completion(&never);
+		if (is_shape("device-lock"))
+			queue_work(system_long_wq, &device_lock_work);
+	}
+	return 0;
+}
+
 static int pmlab_suspend(struct device *dev)
 {
 	enum role role = role_of(dev);
 
-	if (role == A) {
-		a_is_there = b_is_there = false;
-		reinit_completion(&never);
-		if (is_shape("device-lock"))
-			queue_delayed_work(system_long_wq, &device_lock_work, msecs_to_jiffies(50));
-	}
+	/* No resume before the lock is held. */
+	if (role == PARENT && is_shape("device-lock"))
+		comes(&b_is_locked);
 	return role == A && is_shape("fail-suspend") ? -EBUSY : 0;
 }
 
@@ -363,6 +423,7 @@ static int pmlab_runtime_suspend(struct device *dev)
 }
 
 static const struct dev_pm_ops pmlab_pm_ops = {
+	.prepare = pmlab_prepare,
 	.suspend = pmlab_suspend,
 	.resume = pmlab_resume,
 	.complete = pmlab_complete,

@@ -35,7 +35,7 @@ pub fn lock_begin(ctx: RawTracePointContext) -> i32 {
             (*to).lock = address;
             (*to).flags = wanted;
             (*to).reserved = 0;
-            owner(&raw mut (*to).owner, address, wanted);
+            owner(&raw mut (*to).owner, address, wanted, tid());
             stack(&raw mut (*to).stack, ctx.as_ptr());
         }
     });

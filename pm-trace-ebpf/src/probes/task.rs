@@ -114,7 +114,7 @@ pub unsafe extern "C" fn task_snapshot(ctx: *mut TaskIterator) -> i32 {
             let (lock, flags) = wait.map_or((0, 0), |wait| (wait.lock, wait.flags));
             (*to).lock = lock;
             (*to).lock_flags = flags;
-            owner(&raw mut (*to).owner, lock, flags);
+            owner(&raw mut (*to).owner, lock, flags, tid);
             let frames = &raw mut (*to).stack.frames;
             (*to).stack.len = bpf_get_task_stack(task, frames.cast(), size_of_val(&*frames) as u32, 0);
         }

@@ -88,14 +88,9 @@ fn comm(bytes: [u8; pm_trace_common::COMM_LEN]) -> Comm {
     Comm(comm)
 }
 
-/// Bit of an rwsem's owner word that says readers hold it; the task named then is only the last of them that
-/// took it, and may be gone (`RWSEM_READER_OWNED`, kernel/locking/rwsem.c).
-const READER_OWNED: u32 = 1 << 0;
-
 fn held_by_readers(owner: &Owner, flags: u32) -> bool {
-    let rwsem = flags & (lock_flags::MUTEX | lock_flags::RT) == 0
-        && flags & (lock_flags::READ | lock_flags::WRITE) != 0;
-    rwsem && owner.bits & READER_OWNED != 0
+    let rwsem = flags & lock_flags::MUTEX == 0 && flags & (lock_flags::READ | lock_flags::WRITE) != 0;
+    rwsem && owner.bits & pm_trace_common::lock::READER_OWNED != 0
 }
 
 fn owner(owner: &Owner) -> Option<TaskRef> {

@@ -1,8 +1,9 @@
 //! Loading and attaching the programs, and their counters.
 
 use super::hooks::{HOOKS, HookSpec, Place};
-use super::links::Links;
+use super::links::{self, Links};
 use super::loader;
+use super::switches;
 use super::watchdog::{self, Flavour};
 use crate::kernel::layout::Layout;
 use crate::kernel::system::System;
@@ -209,6 +210,7 @@ impl Probes {
     /// # Errors
     /// A required hook fits nowhere.
     pub fn attach(&mut self) -> Result<(), ProbeError> {
+        let _quickly = switches::no_kprobe_optimization();
         for (index, spec) in HOOKS.iter().enumerate() {
             if self.placements[index] != Placement::Loaded {
                 continue;
@@ -227,10 +229,9 @@ impl Probes {
         for &place in spec.places {
             let Some(program) = self.bpf.program_mut(spec.hook.program()) else { break };
             let result = match (place, program) {
-                (Place::Function(name) | Place::Substitute(name), Program::KProbe(program)) => program
-                    .attach(name, 0)
-                    .and_then(|id| program.take_link(id))
-                    .map(|link| self.links.add(link)),
+                (Place::Function(name) | Place::Substitute(name), Program::KProbe(program)) => {
+                    links::attach(program, name).map(|link| self.links.add(link))
+                }
                 (Place::Tracepoint(name), Program::RawTracePoint(program)) => program.attach(name).map(drop),
                 (Place::TaskIterator, Program::Iter(_)) => Ok(()),
                 _ => return Err("the eBPF object has another kind of program under its name".to_owned()),

@@ -5,7 +5,9 @@ use super::decode::Decoder;
 use super::drain::Drain;
 use super::head;
 use super::ids::{NoSymbols, Symbolise};
-use super::probes::{Placement, ProbeError, Probes};
+pub use super::integrity::Integrity;
+pub use super::options::{RecordError, RecordOptions, WatchdogOptions};
+use super::probes::{Placement, Probes};
 use super::watchdog::{self, Flavour};
 use crate::diagnose::{self, Analysis, Finding};
 use crate::event::{Body, Event, Nanos, TaskRef};
@@ -25,68 +27,6 @@ use std::time::{Duration, Instant};
 pub(super) const LINGER_QUIET: Duration = Duration::from_millis(400);
 /// But no longer than this, on a machine that is never quiet.
 pub(super) const LINGER_MOST: Duration = Duration::from_secs(3);
-
-/// How to record.
-#[derive(Clone, Debug)]
-pub struct RecordOptions {
-    /// The trace file.
-    pub output: PathBuf,
-    /// Whether the file may be there already.
-    pub overwrite: Overwrite,
-    /// A second place for the same bytes.
-    pub tee: Option<PathBuf>,
-    /// Size of the ring buffer in MiB, a power of two.
-    pub buffer_mib: u32,
-    /// Live or watch.
-    pub mode: Mode,
-    /// Sleep state asked for, if the recording starts the suspend itself.
-    pub state: Option<String>,
-    /// Let the programs send their own diagnostics.
-    pub programs_log: bool,
-    /// Command line, for the head of the trace.
-    pub command: Vec<String>,
-    /// The watchdog in the kernel, if there is to be one.
-    pub watchdog: Option<WatchdogOptions>,
-}
-
-/// How the watchdog in the kernel is to work.
-#[derive(Clone, Copy, Debug)]
-pub struct WatchdogOptions {
-    /// How long nothing must have moved to be a stall.
-    pub stall_after: Duration,
-    /// What makes it look, in order of preference.
-    pub flavours: &'static [Flavour],
-}
-
-/// Why a recording failed.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The kernel does not tell what is needed.
-    #[error(transparent)]
-    Kernel(#[from] crate::kernel::KernelError),
-    /// The programs cannot be used.
-    #[error(transparent)]
-    Probes(#[from] ProbeError),
-    /// The trace file cannot be written.
-    #[error(transparent)]
-    Trace(#[from] trace::Error),
-    /// Timers, signals or the command that is recorded.
-    #[error("{0}")]
-    Wait(#[from] std::io::Error),
-}
-
-/// Whether every record the programs sent has arrived.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Integrity {
-    /// Records the programs sent.
-    pub sent: u64,
-    /// Records that arrived.
-    pub received: u64,
-    /// Records lost because the ring buffer was full.
-    pub lost: u64,
-    /// Hooks whose numbers differ, in words.
-    pub differences: Vec<String>,
-}
 
 /// How long arming took, and how much is armed.
 #[derive(Clone, Copy, Debug)]
@@ -364,7 +304,7 @@ impl Recorder {
     /// Counters cannot be read.
     pub fn end_cycle(&mut self) -> Result<Integrity, RecordError> {
         self.cycles += 1;
-        Ok(integrity(&self.checkpoint()?))
+        Ok(Integrity::of(&self.checkpoint()?))
     }
 
     /// Findings at this time; what holds the transition up for `stall` is one.
@@ -485,37 +425,4 @@ fn is_snapshot_since(event: &Event, began: Nanos) -> bool {
 /// Nanoseconds of the clock that events carry.
 pub fn boottime() -> Nanos {
     clock::now().boottime
-}
-
-fn integrity(hooks: &[HookCounts]) -> Integrity {
-    let mut integrity = Integrity::default();
-    for hook in hooks {
-        integrity.sent += hook.records;
-        integrity.received += hook.received;
-        integrity.lost += hook.lost;
-        if hook.records != hook.received {
-            let HookCounts { hook, records, received, .. } = hook;
-            integrity.differences.push(format!("{hook}: {records} sent, {received} received"));
-        }
-    }
-    integrity
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_that_did_not_arrive_are_named() {
-        let counts = |hook: &str, records, received| HookCounts {
-            hook: hook.to_owned(),
-            hits: records,
-            records,
-            received,
-            ..HookCounts::default()
-        };
-        let integrity = integrity(&[counts("resume", 10, 10), counts("phase", 4, 3)]);
-        assert_eq!((integrity.sent, integrity.received), (14, 13));
-        assert_eq!(integrity.differences, ["phase: 4 sent, 3 received"]);
-    }
 }

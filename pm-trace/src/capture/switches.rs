@@ -21,7 +21,7 @@ pub struct SwitchError {
     pub remedy: &'static str,
 }
 
-/// A file of sysfs whose value is put back on drop.
+/// A file of sysfs or procfs whose value is put back on drop.
 #[derive(Debug)]
 pub struct Restore {
     path: PathBuf,
@@ -62,6 +62,25 @@ pub fn pm_test(level: &str) -> Result<Restore, SwitchError> {
     let entry = Entry::write(&path, &[&value]);
     fs::write(&path, level).map_err(failed)?;
     Ok(Restore { path, value, _entry: entry })
+}
+
+/// Whether the kernel turns kprobes into jumps (Documentation/trace/kprobes.rst).
+const OPTIMIZATION: &str = "/proc/sys/debug/kprobes-optimization";
+
+/// Lets the kernel turn no kprobe into a jump for a while. It does so in the background, and whoever sets another
+/// kprobe meanwhile waits for a grace period of RCU-tasks (`kprobe_optimizer` in kernel/kprobes.c), which makes
+/// attaching several times as long. Once this is dropped, it does all of them at once.
+///
+/// `None` if there is nothing to switch off, or it cannot be: then attaching is slow, and nothing else.
+pub fn no_kprobe_optimization() -> Option<Restore> {
+    let path = PathBuf::from(OPTIMIZATION);
+    let value = fs::read_to_string(&path).ok()?.trim().to_owned();
+    if value == "0" {
+        return None;
+    }
+    let entry = Entry::write(&path, &[&value]);
+    fs::write(&path, "0").ok()?;
+    Some(Restore { path, value, _entry: entry })
 }
 
 /// An RTC alarm set for one suspend. Cleared on drop, and an alarm that was there before is put back.

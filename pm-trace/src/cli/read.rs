@@ -10,8 +10,8 @@ pub struct ReportArgs {
     /// Trace file
     pub file: PathBuf,
     /// For people or for programs ('pm-trace schema' describes the JSON)
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
     /// Show the events and stacks behind each link of finding N, counted from 1
     #[arg(long, value_name = "N", conflicts_with = "format")]
     pub explain: Option<usize>,
@@ -127,6 +127,20 @@ pub struct BundleArgs {
     pub no_redact: bool,
 }
 
+/// Arguments of `pm-trace import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Logs of one boot in the order of time, compressed with gzip or not
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The trace to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace the trace if it is there
+    #[arg(short, long)]
+    pub force: bool,
+}
+
 /// How a comparison is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PlainFormat {
@@ -136,7 +150,20 @@ pub enum PlainFormat {
     Json,
 }
 
-/// How a report is shown.
+/// How the report about a trace is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    Text,
+    /// For a mail or a bug tracker
+    Markdown,
+    /// For a browser: one file, with a timeline
+    Html,
+    /// For programs
+    Json,
+}
+
+/// How a report about many traces is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people

@@ -1,9 +1,9 @@
 //! `pm-trace report`
 
 use super::{Outcome, show};
-use crate::cli::{Format, ReportArgs};
+use crate::cli::{ReportArgs, ReportFormat};
 use crate::diagnose::{Analysis, Evidence, Explained};
-use crate::report::Report;
+use crate::report::{Report, html};
 use crate::text::{self, Form};
 use crate::trace::Trace;
 use anyhow::Context as _;
@@ -17,15 +17,21 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     if let Some(folder) = &args.rules {
         analysis.add_rules(folder)?;
     }
-    let explained = Explained::read_with(&args.file, analysis, |_| {})?;
+    let mut gather = (args.format == ReportFormat::Html).then(html::Gather::default);
+    let explained = Explained::read_with(&args.file, analysis, |event| {
+        if let Some(gather) = &mut gather {
+            gather.apply(event);
+        }
+    })?;
     if let Some(number) = args.explain {
         return explain(args, number, &explained);
     }
     let report = Report::of(&explained);
     match args.format {
-        Format::Text => show(&report.text_in(text::columns()), Form::Plain)?,
-        Format::Markdown => show(&report.markdown(), Form::Plain)?,
-        Format::Json => show(&report.json()?, Form::Json)?,
+        ReportFormat::Text => show(&report.text_in(text::columns()), Form::Plain)?,
+        ReportFormat::Markdown => show(&report.markdown(), Form::Plain)?,
+        ReportFormat::Html => show(&gather.unwrap_or_default().page(&report)?, Form::Plain)?,
+        ReportFormat::Json => show(&report.json()?, Form::Json)?,
     }
     Ok(Outcome::of(&report.findings))
 }

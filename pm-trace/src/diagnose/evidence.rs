@@ -32,14 +32,27 @@ impl Evidence {
         Self { wanted: wanted.collect(), seen: 0 }
     }
 
+    /// The same from a trace that is in memory; `event` finds an event by its number.
+    pub fn find(model: &Model, finding: &Finding, event: impl Fn(u64) -> Option<Event>) -> Self {
+        let mut evidence = Self::of(finding);
+        for (&number, told) in &mut evidence.wanted {
+            *told = event(number).map(|event| tell(model, finding, number, &event));
+        }
+        evidence
+    }
+
+    /// An event in words, and its stack; `None` if it was not there.
+    pub fn told(&self, event: u64) -> Option<(&str, &[String])> {
+        let told = self.wanted.get(&event)?.as_ref()?;
+        Some((&told.line, &told.stack))
+    }
+
     /// Takes in the next event of the trace; `model` has seen all of them.
     pub fn apply(&mut self, model: &Model, finding: &Finding, event: &Event) {
         let number = self.seen;
         self.seen += 1;
         let Some(told) = self.wanted.get_mut(&number) else { return };
-        let when = relative(finding.base, event.time);
-        let line = format!("#{number} {when} on CPU {}: {} {}", event.cpu, event.task, narrate(model, event));
-        *told = Some(Told { line, stack: stack_of(model, event) });
+        *told = Some(tell(model, finding, number, event));
     }
 
     /// The finding link by link, each with its events: the lines of a report, without control characters.
@@ -80,4 +93,10 @@ impl Evidence {
             None => lines.push(format!("   #{event} is not in this trace")),
         }
     }
+}
+
+fn tell(model: &Model, finding: &Finding, number: u64, event: &Event) -> Told {
+    let when = relative(finding.base, event.time);
+    let line = format!("#{number} {when} on CPU {}: {} {}", event.cpu, event.task, narrate(model, event));
+    Told { line, stack: stack_of(model, event) }
 }

@@ -24,6 +24,17 @@ pub enum Kind {
     Loss,
 }
 
+impl Kind {
+    /// It is a fault of the machine: lost events and races that the kernel avoided are none. What the exit code
+    /// goes by.
+    pub const fn is_fault(self) -> bool {
+        match self {
+            Self::Deadlock | Self::Stall | Self::Hazard | Self::Failure => true,
+            Self::Guarded | Self::Loss => false,
+        }
+    }
+}
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -173,7 +173,10 @@ fn steps(namer: &Namer<'_>, steps: &[StepTime]) -> Vec<StepSummary> {
 }
 
 fn outcome(transition: &Transition) -> Outcome {
-    let devices = transition.suspended > 0 || transition.resumed > 0;
+    // A trace from a kernel log may have no devices, but dpm_resume_noirq comes only after they were suspended.
+    let devices = transition.suspended > 0
+        || transition.resumed > 0
+        || transition.phase_named("dpm_resume_noirq").is_some();
     match (transition.is_complete(), transition.direction()) {
         (true, _) if !devices => Outcome::Aborted,
         (true, _) => Outcome::Resumed,

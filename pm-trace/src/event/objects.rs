@@ -2,6 +2,7 @@
 
 use super::{ObjId, Power, SymId};
 use minicbor::{Decode, Encode};
+use pm_trace_common::lock::flags;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -77,6 +78,26 @@ pub enum LockKind {
     /// `struct semaphore`, or a kind this version does not know.
     #[n(5)]
     Other,
+}
+
+impl LockKind {
+    /// The kind that the flags of `lock:contention_begin` (`pm_trace_common::lock::flags`) speak of.
+    pub fn of_contention(flags: u32) -> Self {
+        if flags & flags::MUTEX != 0 {
+            Self::Mutex
+        } else if flags & flags::PERCPU != 0 {
+            Self::PercpuRwsem
+        } else if flags & flags::WRITE != 0 {
+            // Also on an RT kernel, where the flag RT comes with it.
+            Self::RwsemWrite
+        } else if flags & flags::READ != 0 {
+            Self::RwsemRead
+        } else if flags & flags::RT != 0 {
+            Self::RtMutex
+        } else {
+            Self::Other
+        }
+    }
 }
 
 /// An ATA port at one of libata's traced places.

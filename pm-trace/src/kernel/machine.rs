@@ -90,7 +90,7 @@ fn cpus_in(range: &str) -> u32 {
 
 /// A kernel command line without what identifies a machine or gives access to it: values that name disks,
 /// hosts, networks or keys become `...`.
-fn shown_cmdline(cmdline: &str) -> String {
+pub(crate) fn shown_cmdline(cmdline: &str) -> String {
     const HIDDEN: [&str; 14] = [
         "uuid", "label", "host", "serial", "pass", "key", "token", "secret", "user", "cred", "nfs", "iscsi",
         "luks", "url",

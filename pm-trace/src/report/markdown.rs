@@ -158,7 +158,14 @@ fn machine(page: &mut Page, report: &Report) {
     item("kernel", &format!("{} {} {}", session.kernel, session.architecture, session.kernel_version));
     item("machine", &format!("{}, {} CPUs", session.product, session.cpus));
     item("kernel command line", &session.cmdline);
-    item("recorded", &format!("{} by pm-trace {}", session.started, session.recorded_by));
+    match &session.imported {
+        Some(imported) => {
+            let by = &session.recorded_by;
+            item("recorded", &session.started);
+            item("imported", &format!("from {} by pm-trace {by}", imported.from.join(" and ")));
+        }
+        None => item("recorded", &format!("{} by pm-trace {}", session.started, session.recorded_by)),
+    }
     item("with", &session.command.join(" "));
 }
 
@@ -169,7 +176,7 @@ fn trace(page: &mut Page, report: &Report) {
         let reason = probe.skipped.as_deref().unwrap_or("no reason given");
         page.wrapped("- ", 2, &escaped(&format!("without {}: {reason}; lost: {}", probe.hook, probe.lost)));
     }
-    for note in &report.loss.notes {
+    for note in text::notes(report) {
         page.wrapped("- ", 2, &escaped(&format!("note: {note}")));
     }
 }

@@ -11,7 +11,7 @@ pub struct SessionInfo {
     pub recorded_by: String,
     /// Its command line.
     pub command: Vec<String>,
-    /// When it started, in UTC.
+    /// When it started, in UTC; of an imported log in its own time zone, without the `Z`.
     pub started: String,
     /// Kernel release, like `6.1.0-56-amd64`.
     pub kernel: String,
@@ -33,6 +33,17 @@ pub struct SessionInfo {
     pub ring_bytes: u64,
     /// Sleep state asked for; `null` if the trace did not start the suspend itself.
     pub state: Option<String>,
+    /// What the trace was made from if it was not recorded; `null` if it was.
+    pub imported: Option<ImportInfo>,
+}
+
+/// Logs of other tools that a trace was made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ImportInfo {
+    /// What each log is.
+    pub from: Vec<String>,
+    /// What is to be known about a trace from such logs, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// Clocks read at one moment, in nanoseconds.
@@ -94,6 +105,10 @@ impl From<&Session> for SessionInfo {
                 .collect(),
             ring_bytes: session.ring_bytes,
             state: session.state.clone(),
+            imported: session
+                .imported
+                .as_ref()
+                .map(|imported| ImportInfo { from: imported.from.clone(), notes: imported.notes.clone() }),
         }
     }
 }

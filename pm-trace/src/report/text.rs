@@ -16,8 +16,8 @@ const SHORTEST: Nanos = 1_000_000;
 
 pub(super) fn report(report: &Report, columns: usize) -> String {
     let mut page = Page::new(columns);
-    let kernel =
-        report.session.as_ref().map(|session| format!("kernel {}", session.kernel)).unwrap_or_default();
+    let kernel = report.session.as_ref().filter(|session| !session.kernel.is_empty());
+    let kernel = kernel.map(|session| format!("kernel {}", session.kernel)).unwrap_or_default();
     let (bad, info): (Vec<_>, Vec<_>) =
         report.findings.iter().partition(|finding| finding.severity > Severity::Info);
     for (place, found) in bad.iter().enumerate() {
@@ -166,7 +166,17 @@ fn trace(page: &mut Page, report: &Report) {
     if !skipped.is_empty() {
         page.paragraph("  without    ", &skipped.join(", "));
     }
-    for note in &report.loss.notes {
+    if let Some(imported) = report.session.as_ref().and_then(|session| session.imported.as_ref()) {
+        page.paragraph("  imported   ", &format!("from {}", imported.from.join(" and ")));
+    }
+    for note in notes(report) {
         page.paragraph("  note       ", note);
     }
+}
+
+/// What is to be known about the trace: of logs that it was made from, and of the file itself.
+pub(super) fn notes(report: &Report) -> impl Iterator<Item = &str> {
+    let imported = report.session.as_ref().and_then(|session| session.imported.as_ref());
+    let of_logs = imported.into_iter().flat_map(|imported| &imported.notes);
+    of_logs.chain(&report.loss.notes).map(String::as_str)
 }

@@ -14,7 +14,8 @@ pub struct Session {
     /// Command line of the program.
     #[n(1)]
     pub command: Vec<String>,
-    /// When the recording started, in UTC: `2025-01-31T12:00:00Z`.
+    /// When the recording started, in UTC: `2025-01-31T12:00:00Z`. Of an imported log in its own time zone, which is
+    /// not known, without the `Z`.
     #[n(2)]
     pub started: String,
     /// The kernel.
@@ -47,6 +48,20 @@ pub struct Session {
     /// Sleep state asked for (`mem`, `freeze`, ...); `None` if the trace does not start the suspend itself.
     #[n(12)]
     pub state: Option<String>,
+    /// It was not recorded but made from logs of other tools.
+    #[n(13)]
+    pub imported: Option<ImportedFrom>,
+}
+
+/// What a trace was made from that was not recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct ImportedFrom {
+    /// What each log is. Their file names are not kept: they may name the machine.
+    #[n(0)]
+    pub from: Vec<String>,
+    /// What is to be known about a trace from such logs, in sentences.
+    #[n(1)]
+    pub notes: Vec<String>,
 }
 
 impl Session {

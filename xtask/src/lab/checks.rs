@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::counters::Hooks;
 use super::observe::Observed;
 use super::scenario::{CommandRule, Ending, Expect, FindingRule, HookRule, Severity, ValueRule};
+use super::shapes;
 
 /// Taint flags of a kernel that loaded the lab's own modules: out of tree (O), unsigned (E).
 const TAINT_OF_MODULES: u64 = 1 << 12 | 1 << 13;
@@ -20,7 +21,7 @@ const COLUMNS: usize = 100;
 const LEFT: &[(&str, &str)] = &[("wakealarm", ""), ("pm_test", "none"), ("frozen", "")];
 
 /// One expectation and what came of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Check {
     /// What is checked.
     pub(crate) name: String,
@@ -210,6 +211,9 @@ fn traces(expect: &Expect, reports: &[Report]) -> Vec<Check> {
     checks.extend(expect.max_severity.map(|limit| severity(limit, &findings)));
     checks.extend(expect.finding.iter().map(|rule| finding(rule, &findings)));
     checks.extend(expect.value.iter().map(|rule| value(rule, &documents)));
+    if let Some((_, first)) = documents.first() {
+        checks.extend(expect.shortened.iter().map(|rule| shapes::shortened(rule, first)));
+    }
     checks
 }
 
@@ -313,7 +317,7 @@ fn contain(members: &BTreeMap<String, String>, object: &Value) -> bool {
 }
 
 /// Whether the text contains the wanted one, in which `*` stands for anything and one space for any blanks.
-fn holds(text: &str, wanted: &str) -> bool {
+pub(crate) fn holds(text: &str, wanted: &str) -> bool {
     let text = squeezed(text);
     let mut rest = text.as_str();
     wanted.split('*').all(|part| {

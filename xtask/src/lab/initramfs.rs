@@ -11,7 +11,10 @@ use anyhow::{Context as _, Result};
 use super::cpio::Archive;
 use super::moddep::module_name;
 use super::modules::{self, SLOW_SUPPLIER, Variant};
+use super::python::Python;
 use super::scenario::Scenario;
+use super::shapes;
+use super::systemd;
 use super::tree::Tree;
 use crate::{paths, process};
 
@@ -55,7 +58,7 @@ impl Contents<'_> {
     /// Writes the archive to `file`.
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
         let out = File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
-        let mut image = Image { archive: Archive::new(BufWriter::new(out)), dirs: BTreeSet::new() };
+        let mut image = Image { archive: Archive::new(BufWriter::new(out)), present: BTreeSet::new() };
         for dir in DIRS {
             image.dir(dir)?;
         }
@@ -70,11 +73,16 @@ impl Contents<'_> {
     fn add_programs(&self, image: &mut Image) -> Result<()> {
         image.copy("bin/busybox", &program("busybox")?)?;
         image.archive.symlink("bin/sh", "busybox")?;
-        // Wake-up commands that people wrap with `pm-trace record`. Not static: bring its libraries.
-        let rtcwake = program("rtcwake")?;
-        image.copy("bin/rtcwake", &rtcwake)?;
-        for library in libraries(&rtcwake)? {
-            image.copy(&library, Path::new(&library))?;
+        // What people wrap with `pm-trace record`.
+        image.program("rtcwake")?;
+        for name in &self.scenario.programs {
+            image.program(name)?;
+        }
+        if self.scenario.systemd {
+            systemd::add(image)?;
+        }
+        if self.scenario.sleepgraph {
+            self.add_sleepgraph(image)?;
         }
         if let Some(tracer) = self.tracer {
             image.copy("bin/pm-trace", tracer)?;
@@ -82,6 +90,19 @@ impl Contents<'_> {
         // Where pm-trace looks for the configuration of a kernel without /proc/config.gz.
         let config = format!("boot/config-{}", self.tree.release());
         image.file(&config, 0o644, &read(&self.tree.config())?)
+    }
+
+    fn add_sleepgraph(&self, image: &mut Image) -> Result<()> {
+        let python = Python::find()?;
+        image.libraries(&python.program)?;
+        for object in python.objects() {
+            image.libraries(object)?;
+        }
+        for file in &python.library {
+            image.copy(&file.to_string_lossy(), file)?;
+        }
+        image.copy("bin/python3", &python.program)?;
+        image.copy("lab/sleepgraph.py", &self.tree.sleepgraph()?)
     }
 
     /// Modules under their plain names, and `order`, in which the guest loads them.
@@ -112,6 +133,10 @@ impl Contents<'_> {
             let options = format!("device={} delay_ms={}\n", supplier.device, supplier.delay_ms);
             image.file("lab/supplier", 0o644, options.as_bytes())?;
         }
+        if !self.scenario.expect.shape.is_empty() {
+            let list = shapes::list(&self.scenario.expect.shape);
+            image.file("lab/shapes", 0o644, list.as_bytes())?;
+        }
         for name in &self.scenario.helpers {
             let file = modules::helper(self.tree, name)?;
             image.file(&format!("lib/modules/{name}.ko"), 0o644, &read(&file)?)?;
@@ -122,7 +147,9 @@ impl Contents<'_> {
     fn add_scripts(&self, image: &mut Image) -> Result<()> {
         let guest = paths::lab().join("guest");
         image.copy("init", &guest.join("init"))?;
-        image.copy("lab/lib.sh", &guest.join("lib.sh"))?;
+        for script in ["lib.sh", "run"] {
+            image.copy(&format!("lab/{script}"), &guest.join(script))?;
+        }
         if let Some(after) = &self.scenario.after_reset {
             image.file("lab/after-reset.sh", 0o755, after.guest.as_bytes())?;
         }
@@ -130,32 +157,66 @@ impl Contents<'_> {
     }
 }
 
-/// An archive that knows which directories it has.
-struct Image {
+/// An archive that knows which directories and libraries it has.
+pub(super) struct Image {
     archive: Archive<BufWriter<File>>,
-    dirs: BTreeSet<String>,
+    present: BTreeSet<String>,
 }
 
 impl Image {
     fn dir(&mut self, path: &str) -> Result<()> {
-        if self.dirs.insert(path.to_owned()) {
+        if self.present.insert(path.to_owned()) {
             self.archive.dir(path)?;
         }
         Ok(())
     }
 
     /// Adds a file, and its parents where they are missing.
-    fn file(&mut self, path: &str, mode: u32, data: &[u8]) -> Result<()> {
-        let path = path.trim_start_matches('/');
-        for (at, _) in path.match_indices('/') {
-            self.dir(&path[..at])?;
-        }
+    pub(super) fn file(&mut self, path: &str, mode: u32, data: &[u8]) -> Result<()> {
+        let path = self.parents(path)?;
         self.archive.file(path, mode, data)?;
         Ok(())
     }
 
-    fn copy(&mut self, path: &str, from: &Path) -> Result<()> {
+    /// Adds a symbolic link, and its parents where they are missing.
+    pub(super) fn symlink(&mut self, path: &str, target: &str) -> Result<()> {
+        let path = self.parents(path)?;
+        self.archive.symlink(path, target)?;
+        Ok(())
+    }
+
+    /// The path as it stands in an archive; its parents are there then.
+    fn parents<'a>(&mut self, path: &'a str) -> Result<&'a str> {
+        let path = path.trim_start_matches('/');
+        for (at, _) in path.match_indices('/') {
+            self.dir(&path[..at])?;
+        }
+        Ok(path)
+    }
+
+    pub(super) fn copy(&mut self, path: &str, from: &Path) -> Result<()> {
         self.file(path, 0o755, &read(from)?)
+    }
+
+    /// Adds a program of this machine to `/bin`, with its libraries.
+    pub(super) fn program(&mut self, name: &str) -> Result<()> {
+        self.linked(&format!("bin/{name}"), &program(name)?)
+    }
+
+    /// Adds a program that is linked dynamically, with the libraries that are not there yet.
+    pub(super) fn linked(&mut self, path: &str, from: &Path) -> Result<()> {
+        self.copy(path, from)?;
+        self.libraries(from)
+    }
+
+    /// Adds what a program or shared object needs and is not there yet.
+    fn libraries(&mut self, of: &Path) -> Result<()> {
+        for library in libraries(of)? {
+            if self.present.insert(library.clone()) {
+                self.copy(&library, Path::new(&library))?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,8 +1,10 @@
 //! The list of kernels (`lab/kernels.toml`) and what apt knows about them.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
@@ -30,6 +32,12 @@ pub(crate) struct Kernel {
     source: String,
     /// Whose patches it takes, if not those of its own name.
     patches: Option<String>,
+    /// Added to its command line.
+    #[serde(default)]
+    pub(crate) cmdline: Vec<String>,
+    /// The scenarios that `cargo xtask test` runs on it, if not all that it runs anywhere: some kernels are there for
+    /// what is different on them.
+    pub(crate) tests: Option<Vec<String>>,
     /// Modules that guests load, in the order asked for.
     #[serde(skip)]
     pub(crate) modules: Vec<String>,
@@ -72,14 +80,39 @@ pub(crate) fn select(selection: &str) -> Result<Vec<Kernel>> {
     Ok(chosen)
 }
 
+/// What apt has answered so far, by the names of the kernels.
+fn resolved() -> MutexGuard<'static, BTreeMap<String, Resolved>> {
+    static RESOLVED: Mutex<BTreeMap<String, Resolved>> = Mutex::new(BTreeMap::new());
+    RESOLVED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// To be called when apt may have other answers than before.
+pub(crate) fn forget() {
+    resolved().clear();
+}
+
 impl Kernel {
     /// The directory of its patches in `lab/patches`.
     pub(crate) fn patches(&self) -> &str {
         self.patches.as_deref().unwrap_or(&self.name)
     }
 
-    /// Asks apt which packages this kernel is today.
+    /// Whether the tests run a scenario on this kernel that they run on all.
+    pub(crate) fn tests(&self, scenario: &str) -> bool {
+        self.tests.as_ref().is_none_or(|names| names.iter().any(|name| name == scenario))
+    }
+
+    /// Which packages this kernel is today. Apt is asked once: it takes seconds to answer.
     pub(crate) fn resolve(&self) -> Result<Resolved> {
+        if let Some(resolved) = resolved().get(&self.name) {
+            return Ok(resolved.clone());
+        }
+        let answer = self.ask_apt()?;
+        resolved().insert(self.name.clone(), answer.clone());
+        Ok(answer)
+    }
+
+    fn ask_apt(&self) -> Result<Resolved> {
         let image = self.image_package()?;
         let release = image
             .strip_prefix("linux-image-")
@@ -191,5 +224,15 @@ mod tests {
         let all = select("all").unwrap();
         assert!(all.len() >= 2);
         assert!(select("2.4").is_err());
+    }
+
+    #[test]
+    fn what_a_kernel_is_tested_with_is_tested() {
+        let tested = crate::lab::scenario::select(crate::lab::scenario::TEST).unwrap();
+        for kernel in select("all").unwrap() {
+            for name in kernel.tests.iter().flatten() {
+                assert!(tested.iter().any(|scenario| scenario.name == *name), "{}: {name}", kernel.name);
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! `docs/lab.md` tells how to use it. The data is in `lab/`: the list of kernels, the scenarios,
 //! the patches that put bugs back, the guest's scripts.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,6 +12,7 @@ use clap::{Args, Subcommand};
 use crate::progress::section;
 use crate::{Verdict, build, paths, setup};
 
+mod batch;
 mod checks;
 mod console;
 mod counters;
@@ -20,16 +22,21 @@ mod kernels;
 mod moddep;
 mod modules;
 mod observe;
+mod python;
 mod qemu;
 mod qmp;
 mod result;
 mod run;
 mod scenario;
 mod screen;
+mod shapes;
+mod systemd;
 mod tree;
+mod unchanged;
 mod vmlinux;
 
-pub(crate) use kernels::candidate;
+use batch::Job;
+pub(crate) use kernels::{candidate, forget};
 pub(crate) use result::RunResult;
 use run::Setting;
 use scenario::{Scenario, TestedOn};
@@ -44,6 +51,8 @@ pub(crate) enum Command {
     Shell(ShellArgs),
     /// Show the scenarios and the kernels.
     List,
+    /// Write docs/shapes.md from what the last runs found in the shapes of pmlab.
+    Table,
 }
 
 /// What to run, and how.
@@ -66,9 +75,15 @@ pub(crate) struct RunArgs {
     /// Let the guest's script take so many seconds.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) limit: Option<u64>,
-    /// Show the guest's console.
+    /// Run so many guests side by side; without it, one for each CPU of this machine.
+    #[arg(long, value_name = "N", conflicts_with = "verbose")]
+    pub(crate) jobs: Option<usize>,
+    /// Show the guest's console, and run one guest at a time.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// Do not repeat a run that passed if nothing has changed since that goes into it.
+    #[arg(long)]
+    pub(crate) reuse: bool,
     /// Use this static pm-trace instead of building one.
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,
@@ -85,7 +100,9 @@ impl RunArgs {
             repeat: 1,
             settings: Vec::new(),
             limit: None,
+            jobs: None,
             verbose,
+            reuse: false,
             binary: None,
         }
     }
@@ -111,10 +128,11 @@ pub(crate) fn run(command: &Command) -> Result<Verdict> {
         }
         Command::Shell(args) => shell(args).map(|()| Verdict::Passed),
         Command::List => list().map(|()| Verdict::Passed),
+        Command::Table => table().map(|()| Verdict::Passed),
     }
 }
 
-/// Runs what `args` select, one guest at a time, and prints the table of results.
+/// Runs what `args` select and prints the table of results.
 pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
     ensure!(args.repeat > 0, "--repeat needs a number above 0");
     let mut scenarios = scenario::select(&args.scenario)?;
@@ -130,39 +148,37 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
         }
         None => tracer(&scenarios)?,
     };
-    let runs: Vec<(&Tree, &Scenario)> = trees
-        .iter()
-        .enumerate()
-        .flat_map(|(index, tree)| scenarios.iter().map(move |scenario| (index, tree, scenario)))
-        .filter(|(index, _, scenario)| {
-            args.scenario != scenario::TEST || *index == 0 || scenario.tested_on == TestedOn::All
-        })
-        .map(|(_, tree, scenario)| (tree, scenario))
-        .collect();
-    let total = runs.len() * args.repeat;
-    section(&format!("{total} lab runs"));
-    let mut results = Vec::with_capacity(total);
-    for (tree, scenario) in runs {
-        for round in 1..=args.repeat {
-            eprintln!("==> {}/{total}: {} on {}", results.len() + 1, scenario.name, tree.release());
-            let round = (args.repeat > 1).then_some(round);
-            let setting = Setting {
-                tree,
-                tracer: tracer.as_deref(),
-                out: result_dir(tree, scenario, round),
-                echo: args.verbose,
-                keep: args.keep,
-            };
-            let result = setting
-                .run(scenario)
-                .with_context(|| format!("cannot run {} on {}", scenario.name, tree.release()))?;
-            eprintln!("    {}", result.summary());
-            results.push(result);
+    let mut jobs = Vec::new();
+    for (index, tree) in trees.iter().enumerate() {
+        for scenario in &scenarios {
+            if args.scenario == scenario::TEST && !is_tested(scenario, tree, index == 0) {
+                continue;
+            }
+            for round in 1..=args.repeat {
+                let round = (args.repeat > 1).then_some(round);
+                let setting = Setting {
+                    tree,
+                    tracer: tracer.as_deref(),
+                    out: result_dir(tree, scenario, round),
+                    echo: args.verbose,
+                    keep: args.keep,
+                    reuse: args.reuse,
+                };
+                jobs.push(Job { setting, scenario });
+            }
         }
     }
+    let side_by_side = if args.verbose { 1 } else { args.jobs.unwrap_or_else(batch::guests_that_fit) };
+    section(&format!("{} lab runs, {side_by_side} at a time", jobs.len()));
+    let results = batch::run(&jobs, side_by_side)?;
     println!("\n{}", result::table(&results));
     println!("consoles, traces and reports: {}", paths::target().join("lab").display());
     Ok(results)
+}
+
+/// Whether the tests run a scenario on a kernel, `first` of the list or not.
+fn is_tested(scenario: &Scenario, tree: &Tree, first: bool) -> bool {
+    first || (scenario.tested_on == TestedOn::All && tree.resolved.kernel.tests(&scenario.name))
 }
 
 /// Where the results of a run are: `target/lab/KERNEL/SCENARIO`, below that a number if repeated.
@@ -216,9 +232,30 @@ fn shell(args: &ShellArgs) -> Result<()> {
     let tracer = tracer(&scenarios)?;
     for tree in trees(&args.kernel)? {
         let out = scenario_dir(&args.kernel, "shell");
-        let setting = Setting { tree: &tree, tracer: tracer.as_deref(), out, echo: true, keep: false };
+        let setting =
+            Setting { tree: &tree, tracer: tracer.as_deref(), out, echo: true, keep: false, reuse: false };
         setting.shell(&scenarios[0])?;
     }
+    Ok(())
+}
+
+fn table() -> Result<()> {
+    let scenarios = scenario::select(scenario::ALL)?;
+    let mut runs = Vec::new();
+    for kernel in kernels::select("all")? {
+        for scenario in &scenarios {
+            runs.extend(shapes::Run::read(&scenario_dir(&kernel.name, &scenario.name))?);
+        }
+    }
+    ensure!(
+        !runs.is_empty(),
+        "no run of a scenario with shapes: `cargo xtask lab run pmlab-deadlocks` is one"
+    );
+    let rules: Vec<_> = scenarios.into_iter().flat_map(|scenario| scenario.expect.shape).collect();
+    let file = paths::shapes();
+    fs::write(&file, shapes::page(&rules, &runs))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    println!("{}", file.display());
     Ok(())
 }
 

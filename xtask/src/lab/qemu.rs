@@ -64,7 +64,7 @@ pub(crate) struct Machine<'a> {
 impl Machine<'_> {
     /// QEMU with everything but its console.
     fn command(&self) -> Result<Command> {
-        let (disk, disc) = (self.work.join("disk.img"), self.work.join("disc.img"));
+        let (disk, disc) = (disk(self.work), self.work.join("disc.img"));
         for (file, size) in [(&disk, DISK), (&disc, DISC)] {
             let image = File::create(file).with_context(|| format!("cannot create {}", file.display()))?;
             image.set_len(size)?;
@@ -75,8 +75,8 @@ impl Machine<'_> {
             }
             None => {}
         }
-        let words: Vec<&str> =
-            CMDLINE.iter().copied().chain(self.cmdline.iter().map(String::as_str)).collect();
+        let asked = self.tree.resolved.kernel.cmdline.iter().chain(self.cmdline);
+        let words: Vec<&str> = CMDLINE.iter().copied().chain(asked.map(String::as_str)).collect();
         let mut qemu = Command::new(QEMU);
         // Software emulation everywhere, so that results are comparable; one thread, because
         // multi-threaded TCG now and then breaks a booting guest.
@@ -153,6 +153,11 @@ impl Machine<'_> {
         }
         Ok(guest)
     }
+}
+
+/// The image of the guest's disk in the directory `work`.
+pub(crate) fn disk(work: &Path) -> PathBuf {
+    work.join("disk.img")
 }
 
 fn mkfs() -> Result<PathBuf> {

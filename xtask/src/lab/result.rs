@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::checks::Check;
 use super::scenario::Ending;
 
 /// How a run came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// Every check is as expected.
@@ -42,7 +42,7 @@ impl Outcome {
 }
 
 /// Which kernel it was.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct KernelId {
     /// Its name in the lab's list.
     pub(crate) name: String,
@@ -53,7 +53,7 @@ pub(crate) struct KernelId {
 }
 
 /// Wall-clock seconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Durations {
     /// From QEMU's start to the guest being ready for its script.
     pub(crate) boot_s: Option<f64>,
@@ -64,7 +64,7 @@ pub(crate) struct Durations {
 }
 
 /// One run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct RunResult {
     /// What was run.
     pub(crate) scenario: String,
@@ -86,6 +86,9 @@ pub(crate) struct RunResult {
     pub(crate) facts: BTreeMap<String, String>,
     /// What was expected and seen.
     pub(crate) checks: Vec<Check>,
+    /// It is that of an earlier run, since which nothing has changed.
+    #[serde(skip)]
+    pub(crate) reused: bool,
 }
 
 impl RunResult {
@@ -108,6 +111,16 @@ impl RunResult {
         fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
     }
 
+    /// What [`RunResult::write`] wrote; `None` if there is no such thing.
+    pub(crate) fn read(file: &Path) -> Option<Self> {
+        serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
+    }
+
+    /// The outcome in a word.
+    fn word(&self) -> &'static str {
+        if self.reused { "unchanged" } else { self.outcome.word() }
+    }
+
     /// One line as soon as it is known, and what failed.
     pub(crate) fn summary(&self) -> String {
         let checks =
@@ -115,8 +128,7 @@ impl RunResult {
                 format!("\n    {}: expected {}, seen {}", check.name, check.expected, check.seen)
             });
         let seconds = self.durations.total_s;
-        let head =
-            format!("{} {} on {} ({seconds:.1} s)", self.outcome.word(), self.scenario, self.kernel.release);
+        let head = format!("{} {} on {} ({seconds:.1} s)", self.word(), self.scenario, self.kernel.release);
         std::iter::once(head).chain(checks).collect()
     }
 }
@@ -130,7 +142,7 @@ pub(crate) fn table(results: &[RunResult]) -> String {
     for result in results {
         let good = result.checks.iter().filter(|check| check.ok).count();
         rows.push([
-            result.outcome.word().to_owned(),
+            result.word().to_owned(),
             result.scenario.clone(),
             result.kernel.release.clone(),
             format!("{good}/{}", result.checks.len()),
@@ -174,6 +186,7 @@ mod tests {
             exit: Some(0),
             facts: BTreeMap::new(),
             checks: vec![check(true), check(outcome == Outcome::Passed)],
+            reused: false,
         }
     }
 

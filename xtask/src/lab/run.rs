@@ -13,21 +13,31 @@ use super::counters;
 use super::initramfs::Contents;
 use super::modules;
 use super::observe::Observed;
-use super::qemu::{Guest, Machine};
+use super::qemu::{Guest, Machine, disk};
 use super::result::{Durations, KernelId, Outcome, RunResult};
 use super::scenario::{AfterReset, Ending, Limits, Scenario};
 use super::screen;
+use super::shapes;
 use super::tree::Tree;
-use crate::process;
+use super::unchanged::Inputs;
+use crate::{paths, process};
 
 /// Where the guest's trace ports lead, in their order: `ttyS1`, `ttyS2`.
 const TRACES: &[&str] = &["trace.pmtrace", "trace-2.pmtrace"];
+
+/// What the second of them is called where it is an archive, and the folder it is unpacked into.
+const ARCHIVE: &str = "files.tar";
+const FILES: &str = "files";
 
 /// How often the watch looks at what it must do besides reading.
 const TICK: Duration = Duration::from_millis(200);
 
 /// How long the guest stays in suspend-to-idle before the lab presses a key, and between keys.
 const IDLE: Duration = Duration::from_secs(2);
+
+/// How long a stuck guest may take to let the rest of its traces out, and the time after which nothing more comes.
+const DRAIN: Duration = Duration::from_secs(40);
+const DRAINED: Duration = Duration::from_secs(2);
 
 /// How long the kernel may take to print its blocked tasks.
 const SYSRQ: Duration = Duration::from_secs(3);
@@ -44,6 +54,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) echo: bool,
     /// Leave the guest's images for looking at.
     pub(crate) keep: bool,
+    /// Take the last run's result if it passed and nothing has changed since.
+    pub(crate) reuse: bool,
 }
 
 impl Setting<'_> {
@@ -67,7 +79,7 @@ impl Setting<'_> {
         let (work, initrd) = self.machine_files(scenario)?;
         let mut cmdline = scenario.cmdline.clone();
         cmdline.push("lab.shell".to_owned());
-        let traces = self.trace_files();
+        let traces = self.trace_files(scenario);
         let stream = self.stream(scenario);
         let machine = Machine {
             cmdline: &cmdline,
@@ -80,15 +92,23 @@ impl Setting<'_> {
 
     /// Runs the scenario and leaves everything about it in [`Setting::out`].
     pub(crate) fn run(&self, scenario: &Scenario) -> Result<RunResult> {
+        let (work, initrd) = self.machine_files(scenario)?;
+        let inputs = Inputs::of(self.tree, scenario, &initrd)?;
+        if self.reuse
+            && let Some(mut result) = inputs.passed(&self.out)
+        {
+            process::remove_tree(&work)?;
+            result.reused = true;
+            return Ok(result);
+        }
         process::remove_tree(&self.out)?;
         fs::create_dir_all(&self.out).with_context(|| format!("cannot create {}", self.out.display()))?;
-        let (work, initrd) = self.machine_files(scenario)?;
-        let traces = self.trace_files();
+        let traces = self.trace_files(scenario);
         let stream = self.stream(scenario);
         let machine = self.machine(scenario, &initrd, &work, &traces, stream.as_deref());
         let mut guest = machine.boot(&self.out.join("console.log"), self.echo)?;
         let mut seen = Observed::default();
-        let mut ending = watch(&mut guest, scenario, &mut seen)?;
+        let mut ending = watch(&mut guest, scenario, &traces, &mut seen)?;
         let mut second = None;
         if let Some(after) = &scenario.after_reset
             && !matches!(ending, Ending::BootFailed | Ending::Died)
@@ -103,6 +123,15 @@ impl Setting<'_> {
         }
         let total = guest.start.elapsed();
         guest.quit();
+        if scenario.trace_on_disk {
+            let tar = Command::new("tar").arg("-xf").arg(disk(&work)).arg("-C").arg(&self.out).output()?;
+            if !tar.status.success() {
+                eprintln!(
+                    "    no archive on the guest's disk: {}",
+                    String::from_utf8_lossy(&tar.stderr).trim()
+                );
+            }
+        }
         if self.keep {
             eprintln!("    guest's images kept in {}", work.display());
         } else {
@@ -111,6 +140,7 @@ impl Setting<'_> {
         let mut result = self.conclude(scenario, ending, &seen, total)?;
         result.add(second.unwrap_or_default());
         result.write(&self.out.join("result.json"))?;
+        inputs.note(&self.out)?;
         Ok(result)
     }
 
@@ -139,8 +169,11 @@ impl Setting<'_> {
         scenario.network.then(|| self.out.join("stream.txt"))
     }
 
-    fn trace_files(&self) -> Vec<PathBuf> {
-        TRACES.iter().map(|name| self.out.join(name)).collect()
+    fn trace_files(&self, scenario: &Scenario) -> Vec<PathBuf> {
+        let names = TRACES.iter().enumerate();
+        names
+            .map(|(port, name)| self.out.join(if scenario.archive && port == 1 { ARCHIVE } else { name }))
+            .collect()
     }
 
     fn conclude(
@@ -150,12 +183,13 @@ impl Setting<'_> {
         seen: &Observed,
         total: Duration,
     ) -> Result<RunResult> {
-        let reports = self.reports()?;
+        let reports = self.reports(scenario)?;
         let stream = self.stream(scenario).and_then(|file| fs::read(file).ok());
         let stream = stream.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let mut checks =
             checks::evaluate(&scenario.expect, scenario.tracer, ending, seen, &reports, stream.as_deref());
         checks.extend(screen::checks(&scenario.expect.screen, &self.out));
+        checks.extend(self.shapes(scenario, &reports)?);
         let late = match ending {
             Ending::BootFailed => true,
             Ending::Stuck => scenario.expect.ending != Ending::Stuck,
@@ -186,15 +220,43 @@ impl Setting<'_> {
             exit: seen.result.map(|(_, exit)| exit),
             facts: seen.facts.clone(),
             checks,
+            reused: false,
         })
     }
 
+    /// Compares each shape with what is expected, keeps what was found, and looks whether the documents tell the same.
+    fn shapes(&self, scenario: &Scenario, reports: &[Report]) -> Result<Vec<Check>> {
+        let rules = &scenario.expect.shape;
+        let Some(Ok((_, json))) = reports.first().map(|report| &report.content) else {
+            return Ok(Vec::new());
+        };
+        if rules.is_empty() {
+            return Ok(Vec::new());
+        }
+        let findings: Vec<_> = json["findings"].as_array().into_iter().flatten().collect();
+        let kernel = self.tree.resolved.kernel.name.clone();
+        let mut checks = shapes::checks(rules, &kernel, &findings);
+        let run = shapes::Run { kernel, shapes: shapes::seen(rules, &findings) };
+        run.write(&self.out)?;
+        let page = fs::read_to_string(paths::shapes()).unwrap_or_default();
+        checks.push(shapes::told_by(&page, &run));
+        Ok(checks)
+    }
+
     /// Has pm-trace report every trace that left the guest; empty ones are removed.
-    fn reports(&self) -> Result<Vec<Report>> {
+    fn reports(&self, scenario: &Scenario) -> Result<Vec<Report>> {
         let mut reports = Vec::new();
-        for file in self.trace_files() {
+        for file in self.trace_files(scenario) {
             if fs::metadata(&file).map_or(0, |metadata| metadata.len()) == 0 {
                 let _ = fs::remove_file(&file);
+                continue;
+            }
+            if file.ends_with(ARCHIVE) {
+                let into = self.out.join(FILES);
+                fs::create_dir_all(&into)?;
+                let mut tar = Command::new("tar");
+                // What a guest that died left out is missing, the rest is there.
+                process::output(tar.arg("-xf").arg(&file).arg("-C").arg(into).arg("--ignore-zeros"))?;
                 continue;
             }
             let Some(tracer) = self.tracer else { continue };
@@ -243,7 +305,7 @@ enum Wait {
 }
 
 /// Follows the guest from its boot to its end, whichever it is.
-fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<Ending> {
+fn watch(guest: &mut Guest, scenario: &Scenario, traces: &[PathBuf], seen: &mut Observed) -> Result<Ending> {
     let limits = &scenario.limits;
     match boot(guest, limits, seen)? {
         Wait::Done => {}
@@ -263,8 +325,10 @@ fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<
         return Ok(Ending::Died);
     }
     if ended == Wait::Done && seen.result.is_none() {
-        // A verdict is out. Is the guest really stuck? And let the rest of the trace leave it.
+        // A verdict is out. Is the guest really stuck? And let the rest of the trace leave it, which takes an RT
+        // kernel long.
         wait(guest, seen, Duration::from_secs(limits.hold_s), |seen| seen.result.is_some())?;
+        drain(guest, seen, traces)?;
     }
     if seen.result.is_some() {
         return Ok(Ending::Resumed);
@@ -274,6 +338,19 @@ fn watch(guest: &mut Guest, scenario: &Scenario, seen: &mut Observed) -> Result<
     guest.sysrq(b'w')?;
     wait(guest, seen, SYSRQ, |_| false)?;
     Ok(Ending::Stuck)
+}
+
+/// Waits until nothing more comes from the guest's trace ports.
+fn drain(guest: &mut Guest, seen: &mut Observed, traces: &[PathBuf]) -> Result<()> {
+    let size =
+        || traces.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum::<u64>();
+    let start = Instant::now();
+    let mut last = 0;
+    while last != size() && start.elapsed() < DRAIN {
+        last = size();
+        wait(guest, seen, DRAINED, |seen| seen.result.is_some())?;
+    }
+    Ok(())
 }
 
 /// Waits until the guest is ready for its script.

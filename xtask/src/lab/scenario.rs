@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::modules::Variant;
 use super::screen::ScreenRule;
+use super::shapes::{ShapeRule, Shortened};
 use crate::paths;
 
 /// One scenario; its name is that of its file.
@@ -30,6 +31,12 @@ pub(crate) struct Scenario {
     /// Modules of `lab/modules` that lie in the guest's `/lib/modules` for its script to load.
     #[serde(default)]
     pub(crate) helpers: Vec<String>,
+    /// Programs of this machine that the guest gets, with their libraries, besides those of every guest.
+    #[serde(default)]
+    pub(crate) programs: Vec<String>,
+    /// The guest's first program is systemd, which runs the script as a service; pm-trace's unit is there.
+    #[serde(default)]
+    pub(crate) systemd: bool,
     /// On which kernels `cargo xtask test` runs it.
     #[serde(default)]
     pub(crate) tested_on: TestedOn,
@@ -41,9 +48,18 @@ pub(crate) struct Scenario {
     pub(crate) extra_modules: Vec<ExtraModule>,
     /// Puts a file system on the guest's disk.
     pub(crate) disk: Option<FileSystem>,
+    /// The script ends with an archive of its traces on the raw disk (`lab_keep`): faster than a serial port.
+    #[serde(default)]
+    pub(crate) trace_on_disk: bool,
     /// Gives the guest a network card; what it sends to `10.0.2.100:7000` is kept as `stream.txt`.
     #[serde(default)]
     pub(crate) network: bool,
+    /// Gives the guest Python and, as `/lab/sleepgraph.py`, the sleepgraph of its kernel's source package.
+    #[serde(default)]
+    pub(crate) sleepgraph: bool,
+    /// What the guest writes to `ttyS2` is a tar archive, and is unpacked into the folder `files` of the results.
+    #[serde(default)]
+    pub(crate) archive: bool,
     /// Shell script that the guest runs when its devices are there.
     pub(crate) guest: String,
     /// What it does after a hard reset, with the same memory and disks.
@@ -201,6 +217,12 @@ pub(crate) struct Expect {
     /// Single values of the JSON report.
     #[serde(default)]
     pub(crate) value: Vec<ValueRule>,
+    /// Shapes, one a cycle.
+    #[serde(default)]
+    pub(crate) shape: Vec<ShapeRule>,
+    /// Cycles in which a callback was shortened.
+    #[serde(default)]
+    pub(crate) shortened: Vec<Shortened>,
 }
 
 /// Severities of findings, as the JSON report spells them.

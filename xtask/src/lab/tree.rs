@@ -109,6 +109,24 @@ impl Tree {
         Ok(ModuleDeps::parse(&text))
     }
 
+    /// `sleepgraph.py` of the kernel's source package, fetched when first used.
+    pub(crate) fn sleepgraph(&self) -> Result<PathBuf> {
+        let dir = self.dir.join("pm-graph");
+        let file = dir.join("sleepgraph.py");
+        if file.exists() {
+            return Ok(file);
+        }
+        step(format!("fetching sleepgraph of {}", self.resolved.source), || {
+            let debs = tempfile::Builder::new().prefix("pm-trace-source-").tempdir()?;
+            let mut apt = Command::new("apt-get");
+            apt.current_dir(debs.path()).args(["download", &self.resolved.source]);
+            process::run_logged(&mut apt, &debs.path().join("download.log"))?;
+            fs::create_dir_all(&dir)?;
+            self.unpack_source(debs.path(), &dir, &["*/tools/power/pm-graph/*"], 4)?;
+            Ok(file.clone())
+        })
+    }
+
     fn download(&self, debs: &Path) -> Result<()> {
         let wanted = &self.resolved;
         let mut packages = vec![(&wanted.image, wanted.version.clone())];
@@ -133,14 +151,22 @@ impl Tree {
         }
         process::output(Command::new(depmod()).arg("-b").arg(&image).arg(self.release()))?;
 
+        let source = self.source_dir();
+        fs::create_dir_all(&source)?;
+        let wanted: Vec<String> = SOURCE_DIRS.iter().map(|dir| format!("*/{dir}/*")).collect();
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        self.unpack_source(debs, &source, &wanted, 1)
+    }
+
+    /// Unpacks what fits the patterns from the source package in `debs`, without so many leading directories.
+    fn unpack_source(&self, debs: &Path, into: &Path, patterns: &[&str], strip: u32) -> Result<()> {
         let all = debs.join("source");
         unpack_deb(debs, &self.resolved.source, &all)?;
         let tarball = all.join("usr/src").join(format!("{}.tar.xz", self.resolved.source));
-        let source = self.source_dir();
-        fs::create_dir_all(&source)?;
         let mut tar = Command::new("tar");
-        tar.arg("-xJf").arg(tarball).arg("-C").arg(source).args(["--strip-components=1", "--wildcards"]);
-        process::output(tar.args(SOURCE_DIRS.iter().map(|dir| format!("*/{dir}/*")))).map(drop)
+        tar.arg("-xJf").arg(tarball).arg("-C").arg(into).arg("--wildcards");
+        tar.arg(format!("--strip-components={strip}"));
+        process::output(tar.args(patterns)).map(drop)
     }
 
     /// Makes the header packages work where they were unpacked rather than installed.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 
-use crate::lab::candidate;
+use crate::lab::{candidate, forget};
 use crate::process;
 use crate::progress::step;
 
@@ -24,6 +24,7 @@ pub(super) fn refresh() -> Result<()> {
 }
 
 fn update() -> Result<()> {
+    forget();
     step("apt-get update", || process::run(Command::new("apt-get").args(["update", "-qq"])))
 }
 

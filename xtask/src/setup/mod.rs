@@ -34,6 +34,8 @@ pub(crate) enum Group {
     Lab,
     /// Reading exports with the programs they are for.
     Exports,
+    /// `cargo xtask browser`.
+    Browser,
     /// `cargo xtask ci`.
     Ci,
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::bpf;
 use super::{Group, System};
-use crate::{exports, lab, paths, process};
+use crate::{browser, exports, lab, paths, process};
 
 /// Something that must be there.
 pub(super) struct Requirement {
@@ -103,6 +103,20 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
         supply: Supply::Packages { debian: "util-linux", fedora: "util-linux", arch: "util-linux" },
     },
     Requirement {
+        name: "perl",
+        group: Group::Lab,
+        used_for: "the guests' listeners and timers",
+        detect: Detect::Programs(&["perl"]),
+        supply: Supply::Packages { debian: "perl-base", fedora: "perl-interpreter", arch: "perl" },
+    },
+    Requirement {
+        name: "systemd",
+        group: Group::Lab,
+        used_for: "the scenario with pm-trace's service",
+        detect: Detect::Programs(&["systemctl", "journalctl"]),
+        supply: Supply::Packages { debian: "systemd", fedora: "systemd", arch: "systemd" },
+    },
+    Requirement {
         name: "mkfs.ext4",
         group: Group::Lab,
         used_for: "scenarios that look for evidence on a disk",
@@ -146,6 +160,13 @@ pub(super) const REQUIREMENTS: &[Requirement] = &[
             fedora: "java-17-openjdk-headless",
             arch: "jre17-openjdk-headless",
         },
+    },
+    Requirement {
+        name: "Chromium",
+        group: Group::Browser,
+        used_for: "checking the HTML report in a browser",
+        detect: Detect::Check(browser::find),
+        supply: Supply::Packages { debian: "chromium", fedora: "chromium", arch: "chromium" },
     },
     Requirement {
         name: "rustfmt and clippy",

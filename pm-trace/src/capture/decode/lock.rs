@@ -5,23 +5,6 @@ use crate::event::{Body, Event, LockKind};
 use pm_trace_common::header::Kind;
 use pm_trace_common::lock;
 
-fn lock_kind(flags: u32) -> LockKind {
-    if flags & lock::flags::MUTEX != 0 {
-        LockKind::Mutex
-    } else if flags & lock::flags::PERCPU != 0 {
-        LockKind::PercpuRwsem
-    } else if flags & lock::flags::WRITE != 0 {
-        // Also on an RT kernel, where the flag RT comes with it.
-        LockKind::RwsemWrite
-    } else if flags & lock::flags::READ != 0 {
-        LockKind::RwsemRead
-    } else if flags & lock::flags::RT != 0 {
-        LockKind::RtMutex
-    } else {
-        LockKind::Other
-    }
-}
-
 impl Decoder {
     pub(super) fn lock(
         &mut self,
@@ -37,7 +20,7 @@ impl Decoder {
         let p: lock::LockWait = payload(bytes)?;
         Ok(Body::LockWait {
             lock: self.needed(kind, p.lock)?,
-            lock_kind: lock_kind(p.flags),
+            lock_kind: LockKind::of_contention(p.flags),
             owner: owner(&p.owner),
             stack: self.stack(&p.stack, at, out),
             shared: held_by_readers(&p.owner, p.flags),

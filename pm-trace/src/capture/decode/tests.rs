@@ -131,9 +131,12 @@ fn a_reader_is_told_from_an_owner() {
     let mut decoder = decoder();
     let mut out = Vec::new();
     let stack = pm_trace_common::Stack { len: 0, frames: [0; pm_trace_common::STACK_DEPTH] };
-    for (bits, by_readers) in [(1, true), (0, false)] {
+    let (write, rt) = (lock::flags::WRITE, lock::flags::RT);
+    for (bits, flags, by_readers) in
+        [(1, write, true), (0, write, false), (1, write | rt, true), (0, write | rt, false)]
+    {
         let owner = Owner { tid: 46, bits, comm: [0; 16] };
-        let wait = lock::LockWait { lock: 8, flags: lock::flags::WRITE, reserved: 0, owner, stack };
+        let wait = lock::LockWait { lock: 8, flags, reserved: 0, owner, stack };
         decoder.decode(&bytes(Kind::LockWait, wait), &mut out).unwrap();
         let Some(Body::LockWait { shared, lock_kind, .. }) = out.pop().map(|event| event.body) else {
             panic!()

@@ -1,0 +1,216 @@
+//! Logs that people already have, as traces: sleepgraph's ftrace and dmesg logs, and the text of ftrace.
+//!
+//! A log is read twice: once to see what it is and which events it has, since the head of a trace says that before the
+//! first event; and once for the events. Both readings go line by line in bounded memory, and what a line says is
+//! looked up in one table ([`grammar`]). The trace written is like a recorded one, so reports, replay and summaries
+//! need not know; its head says that it was imported, from what, and which hooks its log has nothing of.
+
+mod convert;
+mod devices;
+mod dmesg;
+mod ftrace;
+mod grammar;
+mod head;
+mod lines;
+mod survey;
+
+#[cfg(test)]
+mod tests;
+
+use crate::event::{Body, Clocks, Event, Nanos};
+use crate::model::Model;
+use crate::trace::{self, Overwrite, Session, Totals, Writer};
+use convert::Converter;
+use lines::Lines;
+use std::io;
+use std::path::{Path, PathBuf};
+use survey::{Kind, Survey};
+
+/// Why logs could not be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A log cannot be read.
+    #[error("cannot read {}; nothing was written. Is it the log, and whole?", crate::text::path(path))]
+    Read {
+        /// The log.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file has no event that is read.
+    #[error(
+        "{} holds no line of an ftrace log or of a kernel log about a suspend; nothing was written. What can be \
+         read: the files *_ftrace.txt and *_dmesg.txt of sleepgraph, 'trace' of tracefs, and what 'trace-cmd report' \
+         prints",
+        crate::text::path(.0)
+    )]
+    NoLog(PathBuf),
+    /// Logs do not follow each other in time.
+    #[error(
+        "{} begins before the log before it ends; nothing was written. Give logs of one boot in the order of \
+         time; logs of different boots become traces of their own, one 'pm-trace import' each",
+        crate::text::path(.0)
+    )]
+    Order(PathBuf),
+    /// The trace cannot be written.
+    #[error(transparent)]
+    Write(#[from] trace::Error),
+}
+
+/// What came of an import.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Events in the trace.
+    pub events: u64,
+    /// Suspends and resumes in it.
+    pub cycles: usize,
+    /// Lines of the logs.
+    pub lines: u64,
+    /// What the logs were, and what is to be known about them, in sentences. The head of the trace has the same.
+    pub from: Vec<String>,
+    /// See [`Imported::from`].
+    pub notes: Vec<String>,
+    /// Events of the logs that are not read, by name, and how many of them there are.
+    pub unread: Vec<(String, u64)>,
+}
+
+/// Reads logs, in the order of time, and writes one trace. Where there is an ftrace log, kernel logs only tell about
+/// the machine: they have less of the same.
+///
+/// # Errors
+/// A log cannot be read or is none, logs are not in order, or the trace cannot be written.
+pub fn import(logs: &[PathBuf], output: &Path, overwrite: Overwrite) -> Result<Imported, Error> {
+    let survey = Survey::of(logs)?;
+    let session = survey.session();
+    let writer = Writer::create(output, &session, overwrite)?;
+    write(survey, writer)
+}
+
+/// The session that [`import`] would write, and its events one by one, for those who want no file.
+///
+/// # Errors
+/// As for [`import`].
+pub fn read(logs: &[PathBuf], each: &mut dyn FnMut(&Event) -> trace::Result<()>) -> Result<Session, Error> {
+    let survey = Survey::of(logs)?;
+    let session = survey.session();
+    events(&survey, each)?;
+    Ok(session)
+}
+
+fn write(survey: Survey, mut writer: Writer) -> Result<Imported, Error> {
+    let mut model = Model::new();
+    let mut count = 0;
+    let end = events(&survey, &mut |event| {
+        model.apply(event);
+        count += 1;
+        writer.append(event)
+    })?;
+    let cycles = model.transitions().len();
+    let clocks = Clocks { boottime: end, ..Clocks::default() };
+    writer.finish(Totals {
+        clocks,
+        cycles: u32::try_from(cycles).unwrap_or(u32::MAX),
+        ..Totals::default()
+    })?;
+    let lines = survey.lines();
+    let (from, notes) = (survey.from(), survey.notes());
+    Ok(Imported { events: count, cycles, lines, from, notes, unread: survey.unread() })
+}
+
+/// The events of all logs, and the time of the last.
+fn events(survey: &Survey, each: &mut dyn FnMut(&Event) -> trace::Result<()>) -> Result<Nanos, Error> {
+    let mut converter = Converter::default();
+    let (mut out, mut last) = (Vec::new(), 0);
+    for log in survey.used() {
+        let error = |source| Error::Read { path: log.path.clone(), source };
+        let mut lines = Lines::open(&log.path).map_err(error)?;
+        let mut reading = Reading::new(log);
+        while let Some(line) = lines.next().map_err(error)? {
+            reading.line(&String::from_utf8_lossy(line), &mut converter, &mut out);
+            for event in out.drain(..) {
+                last = last.max(event.time);
+                each(&event)?;
+            }
+        }
+        reading.end(&mut converter, &mut out);
+    }
+    if converter.refused > 0 {
+        let reason = "more devices, or more callbacks at one time, than are told apart".to_owned();
+        out.push(Event {
+            time: last,
+            cpu: 0,
+            task: Default::default(),
+            body: Body::Undecoded { records: converter.refused, reason },
+        });
+    }
+    for event in out {
+        last = last.max(event.time);
+        each(&event)?;
+    }
+    Ok(last)
+}
+
+/// The second reading of a log.
+struct Reading<'a> {
+    kind: Kind,
+    /// Events that the log lost before the next one; 0 events lost are an unknown number.
+    lost: Option<u64>,
+    edges: std::slice::Iter<'a, dmesg::Edge>,
+    next: Option<&'a dmesg::Edge>,
+    step: Option<(crate::event::Step, i32)>,
+    calls: dmesg::Calls,
+}
+
+impl<'a> Reading<'a> {
+    fn new(log: &'a survey::Log) -> Self {
+        let mut edges = log.edges().iter();
+        let next = edges.next();
+        Self { kind: log.kind, lost: None, edges, next, step: None, calls: dmesg::Calls::default() }
+    }
+
+    fn line(&mut self, line: &str, converter: &mut Converter, out: &mut Vec<Event>) {
+        match self.kind {
+            Kind::Ftrace => self.ftrace(line, converter, out),
+            Kind::Dmesg => {
+                let Some((time, _, message)) = dmesg::line(line) else { return };
+                self.phases(time, converter, out);
+                if let Some((record, said)) = self.calls.take(time, message, self.step) {
+                    converter.take(&record, &said, out);
+                }
+            }
+        }
+    }
+
+    fn ftrace(&mut self, line: &str, converter: &mut Converter, out: &mut Vec<Event>) {
+        let Some(record) = ftrace::record(line) else {
+            if let Some(ftrace::Remark::Lost(count)) = ftrace::remark(line) {
+                self.lost = Some(self.lost.unwrap_or(0).saturating_add(count));
+            }
+            return;
+        };
+        let Some(place) = grammar::place(record.name) else { return };
+        if let Some(lost) = self.lost.take() {
+            let body = Body::Lost { records: lost.max(1), hook: "ftrace".to_owned() };
+            out.push(Event { time: record.time, cpu: record.cpu, task: Default::default(), body });
+        }
+        if let Some(said) = (grammar::EVENTS[place].read)(record.text) {
+            converter.take(&record, &said, out);
+        }
+    }
+
+    /// The phases that begin or end until now.
+    fn phases(&mut self, now: Nanos, converter: &mut Converter, out: &mut Vec<Event>) {
+        while let Some(edge) = self.next.filter(|edge| edge.time <= now) {
+            let (record, said) = edge.said();
+            converter.take(&record, &said, out);
+            if edge.is_of_steps() {
+                self.step = edge.step();
+            }
+            self.next = self.edges.next();
+        }
+    }
+
+    fn end(&mut self, converter: &mut Converter, out: &mut Vec<Event>) {
+        self.phases(Nanos::MAX, converter, out);
+    }
+}

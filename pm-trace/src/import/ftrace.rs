@@ -1,0 +1,229 @@
+//! The lines of an ftrace log: what `trace` of tracefs, `trace-cmd report` and sleepgraph write.
+//!
+//! ```text
+//!     kworker/u4:3-173     [001] .....    12.345678: device_pm_callback_start: sd 0:0:0:0, parent: ...   tracefs
+//!     kworker/u4:3-173     [001]    12.345678: device_pm_callback_start: sd 0:0:0:0, parent: ...         trace-cmd
+//!    12.345678 |   1)  kworker/u4:3-173  |               |  /* device_pm_callback_start: sd ... */       function_graph
+//! ```
+//!
+//! A task's name may hold anything but a line break, so a line is read from the first place on that looks like what
+//! follows the name.
+
+use crate::event::{Comm, Nanos, TaskRef};
+
+/// Longest word that stands between the CPU and the time.
+const LONGEST_WORD: usize = 48;
+
+/// An event in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record<'a> {
+    /// When, by the clock of the log.
+    pub(super) time: Nanos,
+    /// The log has a number without a unit in its place.
+    pub(super) is_bare: bool,
+    /// On which CPU.
+    pub(super) cpu: u16,
+    /// In which task.
+    pub(super) task: TaskRef,
+    /// Name of the event.
+    pub(super) name: &'a str,
+    /// What the kernel printed about it.
+    pub(super) text: &'a str,
+}
+
+/// A line that is no event but says something about the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remark {
+    /// So many events were overwritten, or dropped; 0 if the log does not say how many.
+    Lost(u64),
+}
+
+/// Reads a line; `None` if it is no event of these formats.
+pub(super) fn record(line: &str) -> Option<Record<'_>> {
+    if line.starts_with('#') {
+        return None;
+    }
+    in_columns(line).or_else(|| in_graph(line))
+}
+
+/// Reads a line that is no event.
+pub(super) fn remark(line: &str) -> Option<Remark> {
+    if let Some(rest) = line.strip_prefix("# entries-in-buffer/entries-written: ") {
+        let (kept, written) = rest.split_whitespace().next()?.split_once('/')?;
+        let lost = written.parse::<u64>().ok()?.checked_sub(kept.parse().ok()?)?;
+        return (lost > 0).then_some(Remark::Lost(lost));
+    }
+    let rest = line.trim_start().strip_prefix("CPU:")?;
+    let (_, said) = rest.trim_end().strip_suffix(']')?.split_once('[')?;
+    match said.split_whitespace().collect::<Vec<_>>().as_slice() {
+        ["LOST", count, "EVENTS"] | [count, "EVENTS", "DROPPED"] => Some(Remark::Lost(count.parse().ok()?)),
+        ["LOST", "EVENTS"] | ["EVENTS", "DROPPED"] => Some(Remark::Lost(0)),
+        _ => None,
+    }
+}
+
+/// `TASK-PID (TGID) [CPU] FLAGS TIME: NAME: TEXT`, where TGID and FLAGS may be missing.
+fn in_columns(line: &str) -> Option<Record<'_>> {
+    line.match_indices('[').find_map(|(at, _)| {
+        let task = task(without_tgid(line[..at].trim_end()))?;
+        let (cpu, rest) = line[at + 1..].split_once(']')?;
+        let cpu = number(cpu)?;
+        let (word, rest) = word(rest)?;
+        let ((time, is_bare), rest) = match word.strip_suffix(':').and_then(time) {
+            Some(time) => (time, rest),
+            None => {
+                let (word, rest) = self::word(rest)?;
+                (time(word.strip_suffix(':')?)?, rest)
+            }
+        };
+        let (name, text) = named(rest)?;
+        Some(Record { time, is_bare, cpu, task, name, text })
+    })
+}
+
+/// `TIME | CPU) TASK-PID | DURATION | /* NAME: TEXT */`: an event between the calls of the function_graph tracer.
+fn in_graph(line: &str) -> Option<Record<'_>> {
+    let (time, rest) = line.split_once('|')?;
+    let time = seconds(time.trim())?;
+    let (cpu, rest) = rest.split_once(')')?;
+    let (head, event) = rest.split_once("/* ")?;
+    let (name, text) = named(event.trim_end().strip_suffix("*/")?)?;
+    let task = task(head.trim_end_matches([' ', '|']).trim_end())?;
+    Some(Record { time, is_bare: false, cpu: number(cpu.trim())?, task, name, text: text.trim_end() })
+}
+
+/// A time, and whether it is a bare number. trace-cmd prints nanoseconds like that for some clocks, and everybody does
+/// for clocks that count something else.
+fn time(text: &str) -> Option<(Nanos, bool)> {
+    match seconds(text) {
+        Some(time) => Some((time, false)),
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) => Some((text.parse().ok()?, true)),
+        None => None,
+    }
+}
+
+/// `TASK-PID`, the name perhaps after blanks.
+fn task(text: &str) -> Option<TaskRef> {
+    let (name, pid) = text.rsplit_once('-')?;
+    if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // What stands before the name on such a line are blanks, or a name of `<...>` where it was forgotten.
+    Some(TaskRef { tid: pid.parse().ok()?, comm: Comm::new(name.trim_start()) })
+}
+
+/// Without `(  173)` or `(-----)` at the end.
+fn without_tgid(text: &str) -> &str {
+    let Some(rest) = text.strip_suffix(')') else { return text };
+    match rest.rfind('(') {
+        Some(open) if rest[open + 1..].bytes().all(|b| b == b' ' || b == b'-' || b.is_ascii_digit()) => {
+            rest[..open].trim_end()
+        }
+        _ => text,
+    }
+}
+
+/// The next word, and what follows it.
+fn word(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start();
+    let end = text.char_indices().take(LONGEST_WORD).find(|(_, c)| c.is_ascii_whitespace())?.0;
+    Some((&text[..end], &text[end..]))
+}
+
+/// `NAME: TEXT`
+fn named(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start();
+    let (name, text) = text.split_once(':')?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!name.is_empty() && name.chars().all(is_name)).then(|| (name, text.trim()))
+}
+
+fn number(text: &str) -> Option<u16> {
+    text.trim().parse().ok()
+}
+
+/// Seconds with a fraction of up to nine digits, as nanoseconds.
+pub(super) fn seconds(text: &str) -> Option<Nanos> {
+    let (whole, fraction) = text.split_once('.')?;
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    let scale = 10_u64.pow(9 - u32::try_from(fraction.len()).ok()?);
+    whole.parse::<u64>().ok()?.checked_mul(1_000_000_000)?.checked_add(fraction.parse::<u64>().ok()? * scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(text: &'static str) -> Record<'static> {
+        let task = TaskRef { tid: 173, comm: Comm::new("kworker/u4:3") };
+        Record { time: 12_345_678_000, is_bare: false, cpu: 1, task, name: "suspend_resume", text }
+    }
+
+    #[test]
+    fn every_format_is_read() {
+        for line in [
+            "    kworker/u4:3-173     [001] d..2.    12.345678: suspend_resume: dpm_resume[16] begin",
+            "    kworker/u4:3-173     [001] .....    12.345678000: suspend_resume: dpm_resume[16] begin",
+            "    kworker/u4:3-173   (    173) [001] .....    12.345678: suspend_resume: dpm_resume[16] begin",
+            "    kworker/u4:3-173   (-----) [001] .....    12.345678: suspend_resume: dpm_resume[16] begin",
+            "kworker/u4:3-173   [001]    12.345678: suspend_resume:       dpm_resume[16] begin",
+            "    12.345678 |   1)  kworker/u4:3-173   |               |  /* suspend_resume: dpm_resume[16] begin */",
+        ] {
+            assert_eq!(record(line), Some(expected("dpm_resume[16] begin")), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_bare_number_is_read_as_nanoseconds_and_marked() {
+        let line = "kworker/u4:3-173   [001]12345678000: suspend_resume:       dpm_resume[16] begin";
+        assert_eq!(record(line), Some(Record { is_bare: true, ..expected("dpm_resume[16] begin") }));
+    }
+
+    #[test]
+    fn a_task_may_be_called_anything() {
+        for name in ["a b-1", "[001]", "x-1 [0]", "-", "", "12.5:"] {
+            let line = format!("  {name}-173 [001] .... 12.345678: suspend_resume: x");
+            let read = record(&line).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!((read.task.tid, read.task.comm), (173, Comm::new(name)), "{line}");
+        }
+    }
+
+    #[test]
+    fn other_lines_are_no_events() {
+        for line in [
+            "",
+            "#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION",
+            "cpus=2",
+            " => dpm_resume",
+            "  sh-173 [001] .... +12.5: suspend_resume: no time",
+            "  sh-173 [001] .... 12.345678: mutex_lock <-device_lock",
+            "[   12.345678] PM: suspend entry (deep)",
+            "   12.345678 |   1)  sh-173  |               |  dpm_resume() {",
+        ] {
+            assert_eq!(record(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_log_lost_is_read() {
+        let lost = |line| remark(line).map(|Remark::Lost(count)| count);
+        assert_eq!(lost("# entries-in-buffer/entries-written: 1800/2000   #P:2"), Some(200));
+        assert_eq!(lost("# entries-in-buffer/entries-written: 1800/1800   #P:2"), None);
+        assert_eq!(lost("CPU:1 [LOST 123 EVENTS]"), Some(123));
+        assert_eq!(lost("CPU:0 [7 EVENTS DROPPED]"), Some(7));
+        assert_eq!(lost("CPU:0 [EVENTS DROPPED]"), Some(0));
+        assert_eq!(lost("# tracer: nop"), None);
+    }
+
+    #[test]
+    fn times_are_exact() {
+        assert_eq!(seconds("0.000001"), Some(1_000));
+        assert_eq!(seconds("18446744073.709551615"), Some(u64::MAX));
+        assert_eq!(seconds("18446744073.709551616"), None);
+        assert_eq!(seconds("1.0000000001"), None);
+        assert_eq!(seconds("+1.5"), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! Lines of a log, one at a time, whatever the file holds: compressed or not, without end, not text.
+
+use flate2::bufread::MultiGzDecoder;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+/// Longest line that is looked at, in bytes. The longest of a real log, sleepgraph's list of devices, has about
+/// 100 KiB on a large machine, and nothing is read from it.
+const LONGEST: usize = 16 * 1024;
+
+/// The first two bytes of a gzip file.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Reads a log line by line in bounded memory.
+pub(super) struct Lines {
+    reader: Box<dyn BufRead>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// Opens a file; one that begins as a gzip file is uncompressed on the way.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        Self::new(BufReader::with_capacity(1 << 16, File::open(path)?))
+    }
+
+    /// The same for anything that can be read.
+    pub(super) fn new(mut reader: impl BufRead + 'static) -> io::Result<Self> {
+        let compressed = reader.fill_buf()?.starts_with(&GZIP);
+        let reader: Box<dyn BufRead> = if compressed {
+            Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(reader)))
+        } else {
+            Box::new(reader)
+        };
+        Ok(Self { reader, line: Vec::new() })
+    }
+
+    /// The next line without its end, cut after [`LONGEST`] bytes; `None` at the end of the file.
+    pub(super) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        self.line.clear();
+        let mut read = 0;
+        loop {
+            let bytes = self.reader.fill_buf()?;
+            let end = bytes.iter().position(|&byte| byte == b'\n');
+            let here = end.unwrap_or(bytes.len());
+            let room = LONGEST.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&bytes[..here.min(room)]);
+            let (used, at_end) = (here + usize::from(end.is_some()), bytes.is_empty());
+            self.reader.consume(used);
+            read += used;
+            if end.is_some() || at_end {
+                break;
+            }
+        }
+        if self.line.last() == Some(&b'\r') {
+            self.line.pop();
+        }
+        Ok((read > 0).then_some(self.line.as_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Cursor, Write as _};
+
+    fn all(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut lines = Lines::new(Cursor::new(bytes.to_vec())).unwrap();
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            all.push(line.to_vec());
+        }
+        all
+    }
+
+    #[test]
+    fn lines_are_those_of_the_file_compressed_or_not() {
+        let text = b"one\r\n\ntwo\nthe last has no end";
+        let expected: [&[u8]; 4] = [b"one", b"", b"two", b"the last has no end"];
+        assert_eq!(all(text), expected);
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text).unwrap();
+        assert_eq!(all(&packed.finish().unwrap()), expected);
+    }
+
+    #[test]
+    fn a_line_without_end_takes_no_memory() {
+        let mut text = vec![b'x'; 3 * LONGEST];
+        text.extend_from_slice(b"\nnext");
+        assert_eq!(all(&text), [vec![b'x'; LONGEST], b"next".to_vec()]);
+    }
+}

@@ -1,0 +1,128 @@
+//! The report as one HTML file: no network, opens from disk, readable without JavaScript and better with it.
+//!
+//! What the report says is written out as HTML, so it is there without JavaScript and in print. The timeline's bars are
+//! data for the script, in columns of numbers ([`bars`]). The page's policy (CSP) allows the style and the
+//! script that it carries, by their hashes, and nothing else: no request leaves it, and a name that
+//! became markup could not run.
+
+mod bars;
+mod chain;
+mod graph;
+mod tree;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Report, finding, text};
+use crate::diagnose::{Awaited, Severity, awaited, waits};
+use crate::event::Event;
+use crate::history::History;
+use askama::Template;
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+
+const STYLE: &str = include_str!("html/style.css");
+/// The script, in the order in which its parts need each other.
+const SCRIPT: &str =
+    concat!(include_str!("html/data.js"), include_str!("html/timeline.js"), include_str!("html/page.js"));
+
+/// What the page shows besides the report. It takes the events in as they come, like the analysis.
+#[derive(Clone, Debug, Default)]
+pub struct Gather {
+    history: History,
+    /// Whom a wait waits for, by the number of the event that began it.
+    awaited: BTreeMap<u32, Awaited>,
+}
+
+impl Gather {
+    /// Takes in one event, in the order of the trace.
+    pub fn apply(&mut self, event: &Event) {
+        self.history.push(event);
+        let model = self.history.head();
+        let wait = model.task(event.task.tid).and_then(|task| task.wait.as_ref());
+        if wait.is_some_and(|wait| wait.at.event + 1 == model.events()) {
+            self.note(event.task.tid);
+        }
+    }
+
+    /// Notes whom the task waits for now.
+    fn note(&mut self, tid: u32) {
+        let model = self.history.head();
+        let Some(wait) = model.task(tid).and_then(|task| task.wait.as_ref()) else { return };
+        if let (Some(awaited), Ok(event)) = (awaited(model, tid), u32::try_from(wait.at.event)) {
+            self.awaited.insert(event, awaited);
+        }
+    }
+
+    /// The page about the trace whose events were taken in and whose report this is.
+    ///
+    /// # Errors
+    /// Never in practice; the template's error is passed on.
+    pub fn page(mut self, report: &Report) -> Result<String, askama::Error> {
+        // Of a wait that has not ended more may be known by now than when it began.
+        let waiting: Vec<u32> = self.history.head().waiting().collect();
+        waiting.into_iter().for_each(|tid| self.note(tid));
+        let history = &self.history;
+        let model = history.head();
+        let waits = waits(model);
+        let findings = report.findings.iter().enumerate();
+        let page = Page {
+            policy: policy(),
+            style: STYLE,
+            script: SCRIPT,
+            report,
+            verdict: verdict(report),
+            class: report.severity().map_or("fine", view::severity),
+            findings: findings.map(|(n, found)| view::finding(n + 1, found, history)).collect(),
+            cycles: view::cycles(report, model),
+            machine: view::machine(report),
+            figures: text::trace_figures(report),
+            waits: view::waits(model, &waits),
+            tree: tree::rows(model, &waits, report),
+            data: bars::data(history, report, &self.awaited),
+        };
+        Ok(without_unsafe(page.render()?))
+    }
+}
+
+fn verdict(report: &Report) -> String {
+    let worst = report.findings.first().filter(|found| found.severity > Severity::Info);
+    worst.map_or_else(|| text::nothing_found(report), finding::headline)
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    policy: String,
+    style: &'static str,
+    script: &'static str,
+    report: &'a Report,
+    verdict: String,
+    class: &'static str,
+    findings: Vec<view::FindingView>,
+    cycles: Vec<view::CycleView>,
+    machine: Vec<(&'static str, String)>,
+    figures: String,
+    waits: Vec<view::WaitView>,
+    tree: Vec<tree::TreeRow>,
+    data: bars::Data,
+}
+
+/// Content security policy: the page's own style and script, by their hashes.
+fn policy() -> String {
+    let hash = |text: &str| base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text));
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}
+
+/// Control characters and those that change the direction of text have no place in a page: a line break
+/// and a tab are the template's.
+fn without_unsafe(page: String) -> String {
+    let is_bad = |c: char| crate::text::is_unsafe(c) && !matches!(c, '\n' | '\t');
+    if page.contains(is_bad) { page.replace(is_bad, "\u{fffd}") } else { page }
+}

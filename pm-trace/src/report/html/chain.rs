@@ -1,0 +1,64 @@
+//! The links of a chain with the events and stacks behind them.
+
+use crate::diagnose::{Evidence, Finding, Link, Relation, relative};
+use crate::history::History;
+
+/// A link.
+pub(super) struct LinkView {
+    pub(super) waiter: String,
+    pub(super) words: &'static str,
+    pub(super) object: String,
+    /// Since when; empty if that is not known.
+    pub(super) since: String,
+    pub(super) notes: Vec<String>,
+    /// Why it is not beyond doubt; empty if it is.
+    pub(super) doubt: String,
+    pub(super) in_cycle: bool,
+    pub(super) closes: bool,
+    pub(super) events: Vec<EventView>,
+    pub(super) stack: Vec<String>,
+}
+
+/// An event in words.
+pub(super) struct EventView {
+    pub(super) line: String,
+    pub(super) stack: Vec<String>,
+}
+
+/// The links of a finding, and the other events that it rests on.
+pub(super) fn links(found: &Finding, history: &History) -> (Vec<LinkView>, Vec<EventView>) {
+    let log = history.log();
+    let event = |number: u64| usize::try_from(number).ok().and_then(|number| log.event(number));
+    let evidence = Evidence::find(history.head(), found, event);
+    let told = |number: u64| match evidence.told(number) {
+        Some((line, stack)) => EventView { line: line.to_owned(), stack: stack.to_vec() },
+        None => EventView { line: format!("#{number} is not in this trace"), stack: Vec::new() },
+    };
+    let links = found.chain.iter().map(|link| view(found, link, &told)).collect();
+    let in_chain =
+        |number: u64| found.chain.iter().flat_map(|link| &link.evidence).any(|at| at.event == number);
+    let rest = found.evidence.iter().filter(|at| !in_chain(at.event)).map(|at| told(at.event)).collect();
+    (links, rest)
+}
+
+fn view(found: &Finding, link: &Link, told: &dyn Fn(u64) -> EventView) -> LinkView {
+    let events: Vec<EventView> = link.evidence.iter().map(|at| told(at.event)).collect();
+    // The stack of the wait stands with the event that began it, if that has one.
+    let has_stack = events.iter().any(|event| !event.stack.is_empty());
+    LinkView {
+        waiter: link.waiter.label.clone(),
+        words: link.relation.words(),
+        object: link.object.label.clone(),
+        since: link
+            .since
+            .filter(|_| link.relation == Relation::WaitsFor)
+            .map(|at| relative(found.base, at))
+            .unwrap_or_default(),
+        notes: link.notes.clone(),
+        doubt: link.doubt.clone().unwrap_or_default(),
+        in_cycle: link.in_cycle,
+        closes: link.closes,
+        events,
+        stack: if has_stack { Vec::new() } else { link.stack.clone() },
+    }
+}

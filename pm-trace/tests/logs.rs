@@ -1,0 +1,56 @@
+//! Protects `pm-trace recover` with what real kernels left behind: logs taken from guests of the lab, as they were
+//! after a reset or on the console. `tests/data/logs/README` says where each is from.
+
+use pm_trace::diagnose::{Confidence, Finding, Kind, Relation};
+use pm_trace::recover::{self, Search};
+use std::fs;
+use std::path::Path;
+
+/// The text of a recorded log.
+macro_rules! log {
+    ($name:literal) => {
+        include_str!(concat!("data/logs/", $name))
+    };
+}
+
+/// What `recover` makes of a machine on which this file survived, and nothing else.
+fn recovered(place: &str, content: &str) -> recover::Recovered {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join(place);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, content).unwrap();
+    let root: &Path = root.path();
+    recover::gather(&Search { root: root.to_owned(), paths: Vec::new(), journal: false })
+}
+
+/// Waiter, lock, holder and queue of the lab's deadlock.
+fn assert_deadlock(finding: &Finding, confidence: Confidence) {
+    assert_eq!((finding.kind, finding.confidence), (Kind::Deadlock, confidence), "{finding:#?}");
+    let links: Vec<_> =
+        finding.chain.iter().map(|link| (link.relation, link.object.label.as_str())).collect();
+    assert!(links.contains(&(Relation::WaitsFor, "device lock of 1:0:0:0")), "{links:?}");
+    assert!(links.contains(&(Relation::WaitsFor, "request queue of 1:0:0:0")), "{links:?}");
+    assert!(
+        links.iter().any(|(relation, label)| *relation == Relation::HeldBy && label.starts_with("kworker/")),
+        "{links:?}"
+    );
+    assert_eq!(finding.known_issue.as_ref().map(|issue| issue.id.as_str()), Some("kernel bug 217530"));
+}
+
+/// With `tp_printk` and a trace instance that takes the event, every line is there twice, among others' lines.
+#[test]
+fn a_console_with_every_line_twice_tells_of_one_deadlock() {
+    let found = pm_trace::watchdog::findings_in(log!("6.12-console.txt"));
+    let [finding] = &found[..] else { panic!("{found:#?}") };
+    assert_deadlock(finding, Confidence::Likely);
+}
+
+/// Told three times while it lasts, then that it is over; the device that waits comes before the one that is slow.
+#[test]
+fn a_callback_of_25_s_is_one_stall_that_ended() {
+    let found = pm_trace::watchdog::findings_in(log!("6.12-slow-console.txt"));
+    let [finding] = &found[..] else { panic!("{found:#?}") };
+    assert_eq!(finding.kind, Kind::Stall, "{finding:#?}");
+    assert!(finding.title.ends_with("was slow and ended after 26.5 s"), "{}", finding.title);
+    assert!(finding.explanation.contains("inside the callback of slow_supplier"), "{}", finding.explanation);
+}

@@ -1,0 +1,222 @@
+//! `cargo xtask browser`: the HTML report in a real browser.
+//!
+//! Pages of recordings and of a made-up trace with 10,000 devices are opened, pointed at, searched, printed and read
+//! without a script. What the browser showed is in `target/browser`, for people to look at.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::progress::{section, step};
+use crate::setup::{self, Group};
+use crate::{Verdict, paths, process};
+
+mod cdp;
+
+use cdp::Browser;
+pub(crate) use cdp::find;
+
+/// A page and what it must show.
+struct Page {
+    name: &'static str,
+    /// The trace it is made from; one without is made up.
+    trace: Option<&'static str>,
+    /// Waits are drawn as arrows when it opens.
+    has_arrows: bool,
+    /// What is searched for in the timeline.
+    search: &'static str,
+}
+
+/// Devices of the trace that is made up.
+const DEVICES: &str = "10000";
+
+const PAGES: [Page; 3] = [
+    Page {
+        name: "deadlock",
+        trace: Some("6.1-rescan-deadlock.pmtrace"),
+        has_arrows: true,
+        search: "1:0:0:0",
+    },
+    Page { name: "healthy", trace: Some("6.1-healthy.pmtrace"), has_arrows: false, search: "(acpi)" },
+    Page { name: "large", trace: None, has_arrows: false, search: "driver-7)" },
+];
+
+/// Checks of one page, by name, and whether they passed.
+type Checks = Vec<(String, bool)>;
+
+/// Makes the pages and checks them.
+pub(crate) fn run() -> Result<Verdict> {
+    let checks = checks()?;
+    let failed = checks.iter().filter(|(_, ok)| !ok).count();
+    println!("\n{} passed, {failed} failed", checks.len() - failed);
+    Ok(Verdict::from_ok(failed == 0))
+}
+
+/// The same for `cargo xtask test`.
+pub(crate) fn checks() -> Result<Checks> {
+    setup::ensure(&[Group::Build, Group::Browser])?;
+    section("the HTML report in a browser");
+    let dir = paths::target().join("browser");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    step("building pm-trace and a large trace", || {
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(paths::root()).args(["build", "--package", "pm-trace", "--bins", "--examples"]);
+        process::run(&mut cargo)?;
+        let example = paths::target().join("debug/examples/large_trace");
+        process::run(Command::new(example).arg(dir.join("large.pmtrace")).arg(DEVICES))
+    })?;
+    let mut browser = Browser::start(&dir.join("browser.log"))?;
+    let mut checks = Checks::new();
+    for page in &PAGES {
+        let file = step(format!("page {}", page.name), || make(page, &dir))?;
+        let before = checks.len();
+        check(&mut browser, page, &file, &mut checks)?;
+        for (name, ok) in &checks[before..] {
+            println!("{} {}: {name}", if *ok { "ok    " } else { "FAILED" }, page.name);
+        }
+    }
+    println!("pictures: {}", dir.display());
+    Ok(checks)
+}
+
+/// Has pm-trace write the page.
+fn make(page: &Page, dir: &Path) -> Result<PathBuf> {
+    let trace = match page.trace {
+        Some(name) => paths::root().join("pm-trace/tests/data/traces").join(name),
+        None => dir.join("large.pmtrace"),
+    };
+    let file = dir.join(page.name).with_extension("html");
+    let out = fs::File::create(&file).with_context(|| format!("cannot create {}", file.display()))?;
+    let mut command = Command::new(paths::target().join("debug/pm-trace"));
+    command.arg("report").arg(trace).args(["--format", "html"]).stdout(Stdio::from(out));
+    // Exit code 3 says that something was found, which is what some traces are for.
+    let code = command.status().context("cannot start pm-trace")?.code();
+    anyhow::ensure!(matches!(code, Some(0 | 3)), "`{}` failed: {code:?}", process::line(&command));
+    Ok(file)
+}
+
+/// What the canvas says about what it drew.
+const CANVAS: &str = "document.getElementById('timeline').dataset";
+
+fn check(browser: &mut Browser, page: &Page, file: &Path, checks: &mut Checks) -> Result<()> {
+    browser.open(file, "document.documentElement.dataset.ready")?;
+    let mut passes = |name: &str, ok: bool| checks.push((name.to_owned(), ok));
+    let ready = browser.ask("document.documentElement.dataset.ready")?;
+    let size = fs::metadata(file)?.len() / 1024;
+    let number = |value: Value| value.as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+    let bars = number(browser.ask(&format!("{CANVAS}.bars"))?);
+    let lanes = number(browser.ask(&format!("{CANVAS}.lanes"))?);
+    println!(
+        "       {}: {size} KiB, {lanes} lanes, drawn {} ms after loading began",
+        page.name,
+        number(ready)
+    );
+    passes("the timeline is drawn", bars > 0 && lanes > 10);
+    picture(browser, file, "top")?;
+    browser.ask("document.getElementById('time').scrollIntoView()")?;
+    browser.ask("document.getElementById('lanes').scrollTop = 0")?;
+    if page.has_arrows {
+        let arrows = number(browser.ask(&format!("{CANVAS}.arrows"))?);
+        passes("waits are arrows", arrows > 0);
+    }
+    passes("a bar says what it is", hover(browser)?);
+    picture(browser, file, "timeline")?;
+    passes("the wheel comes closer", zoom(browser)?);
+    let found = search(browser, page.search)?;
+    passes("a search leaves what it finds", found > 0 && found < lanes);
+    picture(browser, file, "search")?;
+    browser.ask("document.getElementById('theme').click()")?;
+    let theme = browser.ask("document.documentElement.dataset.theme")?;
+    browser.ask("scrollTo(0, 0)")?;
+    picture(browser, file, "dark")?;
+    passes("the colours can be chosen", theme == json!("dark"));
+    let pdf = browser.call("Page.printToPDF", json!({}))?;
+    let pdf = decode(pdf["data"].as_str().unwrap_or_default());
+    fs::write(file.with_extension("pdf"), &pdf)?;
+    passes("it can be printed", pdf.starts_with(b"%PDF"));
+    let title = browser.ask("document.title")?;
+    passes("names are names", title.as_str().is_some_and(|title| title.ends_with("pm-trace")));
+    let complaints = browser.complaints();
+    complaints.iter().for_each(|complaint| println!("       {complaint}"));
+    passes("no request, nothing on the console", complaints.is_empty());
+    passes("it reads without a script", plain(browser, file)?);
+    Ok(())
+}
+
+/// Points at the first lane, whose bars reach from side to side.
+fn hover(browser: &mut Browser) -> Result<bool> {
+    let (x, y) = in_timeline(browser)?;
+    for part in 1..20 {
+        browser.point(x * f64::from(part) / 20.0 + 300.0 * (1.0 - f64::from(part) / 20.0), y, false)?;
+        let told = browser
+            .ask("document.getElementById('tip').hidden ? '' : document.getElementById('tip').innerText")?;
+        if told.as_str().is_some_and(|told| told.lines().count() >= 3) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The right end of the first lane in the window.
+fn in_timeline(browser: &mut Browser) -> Result<(f64, f64)> {
+    let area = browser.ask(
+        "(({right, top}) => [right, top])(document.getElementById('timeline').getBoundingClientRect())",
+    )?;
+    let at = |n: usize| area[n].as_f64().context("the timeline has no place");
+    Ok((at(0)? - 12.0, at(1)? + 31.0))
+}
+
+/// Turns the wheel with Ctrl: less time is shown.
+fn zoom(browser: &mut Browser) -> Result<bool> {
+    let (x, y) = in_timeline(browser)?;
+    let before = browser.ask(&format!("{CANVAS}.shown"))?;
+    let wheel =
+        json!({ "type": "mouseWheel", "x": x * 0.6, "y": y, "deltaX": 0, "deltaY": -120, "modifiers": 2 });
+    browser.call("Input.dispatchMouseEvent", wheel)?;
+    browser.wait_until(&format!("{CANVAS}.shown !== {before}"))?;
+    let after = browser.ask(&format!("{CANVAS}.shown"))?;
+    browser.ask("document.getElementById('fit').click()")?;
+    let nanos = |value: &Value| value.as_str().and_then(|text| text.parse::<f64>().ok());
+    Ok(nanos(&after) < nanos(&before))
+}
+
+/// Types into the search; how many lanes are left.
+fn search(browser: &mut Browser, text: &str) -> Result<u64> {
+    browser.ask("document.getElementById('search').focus()")?;
+    browser.call("Input.insertText", json!({ "text": text }))?;
+    browser.wait_until("document.getElementById('count').textContent.includes(' of ')")?;
+    let count = browser.ask("parseInt(document.getElementById('count').textContent)")?;
+    Ok(count.as_u64().unwrap_or_default())
+}
+
+/// Opens it with scripts off: the verdict, all findings and tables are there, what needs a script is not shown.
+fn plain(browser: &mut Browser, file: &Path) -> Result<bool> {
+    browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }))?;
+    browser.open(file, "document.getElementById('cycles')")?;
+    let shows = browser.ask(
+        "getComputedStyle(document.getElementById('time')).display === 'none' \
+         && document.getElementById('verdict').offsetHeight > 0 \
+         && document.querySelectorAll('#cycles table').length > 0 \
+         && document.querySelectorAll('#tree b').length > 100",
+    )?;
+    picture(browser, file, "plain")?;
+    browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": false }))?;
+    Ok(shows == json!(true))
+}
+
+/// What the window shows, beside the page.
+fn picture(browser: &mut Browser, page: &Path, name: &str) -> Result<()> {
+    let shot = browser.call("Page.captureScreenshot", json!({ "format": "png" }))?;
+    let file = page.with_extension(format!("{name}.png"));
+    fs::write(&file, decode(shot["data"].as_str().unwrap_or_default()))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Base64, as the protocol wraps pictures.
+fn decode(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default()
+}
