@@ -48,7 +48,7 @@ fn imported(events: &[Event]) -> (Times, Times) {
     let (mut callback, mut step): (BTreeMap<ObjId, u64>, BTreeMap<ObjId, u64>) = Default::default();
     let mut phase = "";
     for event in events {
-        let mut note = |times: &mut Times, dev: &ObjId, began: Option<u64>| {
+        let note = |times: &mut Times, dev: &ObjId, began: Option<u64>| {
             let (name, driver) = devices[dev].clone();
             let took = event.time - began.expect("an end has a start");
             times.entry((phase.to_owned(), name, driver)).or_default().push(took / 1000);
@@ -154,7 +154,7 @@ fn a_report_says_what_the_log_lacks() {
     let import =
         |log: PathBuf| pm_trace().arg("import").arg(log).arg("-o").arg(&trace).env("COLUMNS", "100").assert();
     let told = stdout(&import(log("plain_ftrace.txt.gz")).code(0));
-    assert!(told.contains("imported  1 cycle and 1929 events from 1482 lines"), "{told}");
+    assert!(told.contains("imported  1 cycle and 1929 events from 1483 lines"), "{told}");
     let again = import(log("plain_ftrace.txt.gz")).code(1);
     assert!(stderr(&again).contains("exists already"), "{}", stderr(&again));
 
