@@ -34,7 +34,7 @@ mod vmlinux;
 pub(crate) use kernels::{candidate, forget};
 pub(crate) use result::RunResult;
 use run::Setting;
-use scenario::{Scenario, TestedOn};
+use scenario::Scenario;
 use tree::Tree;
 
 /// `cargo xtask lab ...`
@@ -140,9 +140,7 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
         .enumerate()
         .flat_map(|(index, tree)| scenarios.iter().map(move |scenario| (index, tree, scenario)))
         .filter(|(index, tree, scenario)| {
-            let everywhere =
-                scenario.tested_on == TestedOn::All && tree.resolved.kernel.tests(&scenario.name);
-            args.scenario != scenario::TEST || *index == 0 || everywhere
+            args.scenario != scenario::TEST || tree.resolved.kernel.is_tested_with(scenario, *index == 0)
         })
         .map(|(_, tree, scenario)| (tree, scenario))
         .collect();
