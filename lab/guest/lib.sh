@@ -52,10 +52,8 @@ lab_state() {
 	lab_fact tainted "$(cat /proc/sys/kernel/tainted)"
 	lab_fact wakealarm "$(cat /sys/class/rtc/rtc0/wakealarm)"
 	lab_fact pm_test "$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/pm_test)"
-	frozen=
-	for task in /proc/[0-9]*; do
-		grep -q refrigerator "$task/stack" 2>/dev/null && frozen="$frozen ${task#/proc/}"
-	done
+	# One grep for all: a process for each takes a slow guest half a minute.
+	frozen=$(grep -l refrigerator /proc/[0-9]*/stack 2>/dev/null | tr -dc '0-9\n')
 	lab_fact frozen $frozen
 }
 

@@ -343,6 +343,9 @@ static void resume_b(struct device *dev)
 		mutex_unlock(&first_lock);
 	} else if (is_shape("wait-clean")) {
 		msleep(delay_ms);
+	} else if (is_shape("race") || is_shape("race-clean")) {
+		/* Until a has queued its work: what is queued after b's resume races with nothing. */
+		msleep(100);
 	} else if (is_shape("slow-two")) {
 		msleep(SLOW_TWO_B_MS);
 	}
@@ -384,8 +387,6 @@ static int pmlab_prepare(struct device *dev)
 		next_shape();
 		a_is_there = b_is_there = b_is_locked = false;
 		reinit_completion(&never);
-		if (is_shape("device-lock"))
-			queue_work(system_long_wq, &device_lock_work);
 	}
 	return 0;
 }
@@ -394,6 +395,8 @@ static int pmlab_suspend(struct device *dev)
 {
 	enum role role = role_of(dev);
 
+	if (role == A && is_shape("device-lock"))
+		queue_work(system_long_wq, &device_lock_work);
 	/* No resume before the lock is held. */
 	if (role == PARENT && is_shape("device-lock"))
 		comes(&b_is_locked);

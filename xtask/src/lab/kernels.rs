@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 
+use super::scenario::{Scenario, TestedOn};
 use crate::{paths, process};
 
 /// `lab/kernels.toml`.
@@ -35,8 +36,8 @@ pub(crate) struct Kernel {
     /// Added to its command line.
     #[serde(default)]
     pub(crate) cmdline: Vec<String>,
-    /// The scenarios that `cargo xtask test` runs on it, if not all that it runs anywhere: some kernels are there for
-    /// what is different on them.
+    /// The scenarios that `cargo xtask test` runs on it, if they are not to say so themselves: some kernels are there
+    /// for what is different on them.
     pub(crate) tests: Option<Vec<String>>,
     /// Modules that guests load, in the order asked for.
     #[serde(skip)]
@@ -97,9 +98,12 @@ impl Kernel {
         self.patches.as_deref().unwrap_or(&self.name)
     }
 
-    /// Whether the tests run a scenario on this kernel that they run on all.
-    pub(crate) fn tests(&self, scenario: &str) -> bool {
-        self.tests.as_ref().is_none_or(|names| names.iter().any(|name| name == scenario))
+    /// Whether the tests run a scenario, which they run somewhere, on this kernel; `is_first` of the list.
+    pub(crate) fn is_tested_with(&self, scenario: &Scenario, is_first: bool) -> bool {
+        match &self.tests {
+            Some(names) => names.contains(&scenario.name),
+            None => is_first || scenario.tested_on == TestedOn::All,
+        }
     }
 
     /// Which packages this kernel is today. Apt is asked once: it takes seconds to answer.

@@ -39,7 +39,7 @@ use batch::Job;
 pub(crate) use kernels::{candidate, forget};
 pub(crate) use result::RunResult;
 use run::Setting;
-use scenario::{Scenario, TestedOn};
+use scenario::Scenario;
 use tree::Tree;
 
 /// `cargo xtask lab ...`
@@ -151,7 +151,7 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
     let mut jobs = Vec::new();
     for (index, tree) in trees.iter().enumerate() {
         for scenario in &scenarios {
-            if args.scenario == scenario::TEST && !is_tested(scenario, tree, index == 0) {
+            if args.scenario == scenario::TEST && !tree.resolved.kernel.is_tested_with(scenario, index == 0) {
                 continue;
             }
             for round in 1..=args.repeat {
@@ -174,11 +174,6 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
     println!("\n{}", result::table(&results));
     println!("consoles, traces and reports: {}", paths::target().join("lab").display());
     Ok(results)
-}
-
-/// Whether the tests run a scenario on a kernel, `first` of the list or not.
-fn is_tested(scenario: &Scenario, tree: &Tree, first: bool) -> bool {
-    first || (scenario.tested_on == TestedOn::All && tree.resolved.kernel.tests(&scenario.name))
 }
 
 /// Where the results of a run are: `target/lab/KERNEL/SCENARIO`, below that a number if repeated.
