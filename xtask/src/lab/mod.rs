@@ -27,6 +27,7 @@ mod run;
 mod scenario;
 mod screen;
 mod tree;
+mod typist;
 mod vmlinux;
 
 pub(crate) use kernels::candidate;
