@@ -12,6 +12,7 @@ use pm_trace::tui::draw;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::path::Path;
+use std::time::Duration;
 
 const DEVICES: u32 = 10_000;
 const EVENTS: usize = 1_000_000;
@@ -85,7 +86,7 @@ fn benches(criterion: &mut Criterion) {
     let path = dir.path().join("large.pmtrace");
     write(&path);
     let mut group = criterion.benchmark_group("a million events, 10,000 devices");
-    group.sample_size(10);
+    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
     eprintln!("before reading {}", peak());
     let history = History::read(&path).expect("the trace is read");
     let mut app = App::new(history, Source::Replay("large".to_owned()));
@@ -111,6 +112,13 @@ fn benches(criterion: &mut Criterion) {
             bencher.iter(|| app.seek(far.next().unwrap_or_default()));
         });
     }
+    // What watching does between the drain and the frame with the whole cycle.
+    group.bench_function("arrival of a cycle, with its frame", |bencher| {
+        bencher.iter(|| {
+            app.arrived();
+            draw::draw(&mut app, &mut buffer);
+        });
+    });
     app.act(Action::Show(View::Events));
     group.bench_function("filter of events", |bencher| {
         bencher.iter(|| {

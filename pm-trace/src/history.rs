@@ -3,7 +3,7 @@
 //! [`History`] takes events in as they come, from a file or from a running recording, folds them, and keeps
 //! what a view needs to move about in time: the events in their encoded form with an index, copies of the
 //! model at regular distances ([`Model`]s share what did not change), and the [`Span`]s of a timeline. It
-//! decides nothing about what events mean.
+//! decides nothing about what events mean; what is found on the way is [`Analysis`]'s to say.
 
 mod filter;
 mod log;
@@ -16,6 +16,7 @@ pub use filter::{Filter, FilterError, TERMS};
 pub use log::{Entry, EventLog, SUBJECTS, Subject};
 pub use spans::{Lane, Span, SpanKind, Spans};
 
+use crate::diagnose::{Analysis, Finding};
 use crate::event::{Body, Event, Nanos};
 use crate::model::Model;
 use crate::trace::{Session, Trace};
@@ -33,8 +34,8 @@ pub struct History {
     notes: Vec<String>,
     log: EventLog,
     spans: Spans,
-    /// The model after all events.
-    head: Model,
+    /// The model after all events, and what was found on the way.
+    head: Analysis,
     /// The model after the first `stride * (n + 1)` events.
     copies: Vec<Model>,
     stride: usize,
@@ -49,7 +50,7 @@ impl Default for History {
             notes: Vec::new(),
             log: EventLog::default(),
             spans: Spans::default(),
-            head: Model::new(),
+            head: Analysis::default(),
             copies: Vec::new(),
             stride: STRIDE,
             seen: (0, Model::new()),
@@ -60,7 +61,16 @@ impl Default for History {
 impl History {
     /// Nothing yet, of a recording that is described by `session`.
     pub fn new(session: Option<Session>) -> Self {
-        Self { session, ..Self::default() }
+        let mut history = Self { session, ..Self::default() };
+        history.name_kernel();
+        history
+    }
+
+    /// Known issues depend on the kernel.
+    fn name_kernel(&mut self) {
+        if let Some(session) = &self.session {
+            self.head.set_kernel(&session.kernel.release);
+        }
     }
 
     /// Reads a trace file to its end.
@@ -75,6 +85,7 @@ impl History {
         }
         history.notes = trace.notes().iter().map(ToString::to_string).collect();
         history.session = trace.session().cloned();
+        history.name_kernel();
         Ok(history)
     }
 
@@ -86,11 +97,12 @@ impl History {
     /// Takes in one event; `bytes` are its encoded form, if that is at hand.
     fn take(&mut self, event: &Event, bytes: &[u8]) {
         self.head.apply(event);
+        let head = self.head.model();
         self.log.push(event, bytes);
-        self.log.refine(&event.body, &self.head);
-        self.spans.take(event, &self.head);
+        self.log.refine(&event.body, head);
+        self.spans.take(event, head);
         if self.log.len().is_multiple_of(self.stride) {
-            self.copies.push(self.head.clone());
+            self.copies.push(head.clone());
             if self.copies.len() > COPIES {
                 let mut place = 0;
                 self.copies.retain(|_| {
@@ -141,14 +153,23 @@ impl History {
 
     /// The model after all events.
     pub fn head(&self) -> &Model {
-        &self.head
+        self.head.model()
+    }
+
+    /// Everything found so far, the worst first, lockups that ended included: at the time `now`, in nanoseconds of
+    /// `CLOCK_BOOTTIME`, while events still come; without it, in a trace that has ended.
+    pub fn findings(&self, now: Option<Nanos>) -> Vec<Finding> {
+        match now {
+            Some(now) => self.head.findings(now.max(self.head.model().now())),
+            None => self.head.findings_at_end(),
+        }
     }
 
     /// The model after the first `events` events, at most all of them.
     pub fn at(&mut self, events: usize) -> &Model {
         let events = events.min(self.log.len());
         if events == self.log.len() {
-            return &self.head;
+            return self.head.model();
         }
         let copy = events / self.stride;
         if self.seen.0 > events || self.seen.0 < copy * self.stride {
@@ -168,7 +189,7 @@ impl History {
 
     /// The model that [`History::at`] gave last for so many events, without moving.
     pub fn look(&self, events: usize) -> &Model {
-        if events >= self.log.len() { &self.head } else { &self.seen.1 }
+        if events >= self.log.len() { self.head.model() } else { &self.seen.1 }
     }
 
     /// How many events happened until `time`, that time included.

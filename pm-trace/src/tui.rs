@@ -17,10 +17,11 @@
 //! | [`keys`] | keys and which action each is for |
 //! | [`config`] | the configuration file |
 //! | [`theme`] | colours and characters |
-//! | [`app`] | the state; [`devices`] and [`lanes`] derive its rows |
+//! | [`app`] | the state; [`scene`], [`devices`] and [`lanes`] derive what is shown of it |
 //! | [`update`] | keys, mouse, time and events into state |
 //! | [`draw`] | state into cells |
 //! | [`picture`] | a screen as SVG, for the documentation |
+//! | [`console`] | whether the kernel wrote on the same screen |
 //! | [`terminal`] | taking a terminal over and giving it back |
 //! | [`run`] | the loop around it all |
 //!
@@ -29,6 +30,7 @@
 pub mod action;
 pub mod app;
 pub mod config;
+pub mod console;
 pub mod detail;
 pub mod devices;
 pub mod draw;
@@ -36,6 +38,7 @@ pub mod keys;
 pub mod lanes;
 pub mod picture;
 pub mod run;
+pub mod scene;
 pub mod terminal;
 pub mod theme;
 pub mod update;

@@ -23,8 +23,6 @@ use std::time::{Duration, Instant};
 const QUEUE: usize = 4096;
 /// Time between two looks while nothing happens: what lasts gets older.
 const AGE: Duration = Duration::from_millis(500);
-/// Time between two drawings of everything: the kernel writes to the same console.
-const REDRAW: Duration = Duration::from_secs(3);
 
 /// The view as a companion of the collector. It draws on standard output and reads keys from standard input.
 ///
@@ -43,7 +41,7 @@ pub(super) fn companion(recorder: &mut Recorder, look: &LookArgs) -> anyhow::Res
     let history = History::new(Some(recorder.session().clone()));
     let mut app = App::new(history, Source::Live { now: boottime() });
     apply(&mut app, &config, look);
-    let feed = Live { events, missed, told: 0, seen: 0, aged: Instant::now(), drawn: Instant::now() };
+    let feed = Live { events, missed, told: 0, seen: 0, aged: Instant::now() };
     let view = Mutex::new((app, feed));
     Ok(Arc::new(move |done: &AtomicBool| {
         let mut view = view.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +81,6 @@ struct Live {
     /// Errors that were shown.
     seen: usize,
     aged: Instant,
-    drawn: Instant,
 }
 
 impl Feed for Live {
@@ -117,13 +114,5 @@ impl Feed for Live {
 
     fn suspend(&mut self, _: &mut App) -> anyhow::Result<()> {
         anyhow::bail!("this machine is suspending already")
-    }
-
-    fn wants_redraw(&mut self) -> bool {
-        let wants = self.drawn.elapsed() >= REDRAW;
-        if wants {
-            self.drawn = Instant::now();
-        }
-        wants
     }
 }

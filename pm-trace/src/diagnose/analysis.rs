@@ -86,9 +86,18 @@ impl Analysis {
         &self.model
     }
 
+    /// Everything found at the time `now`, in nanoseconds of `CLOCK_BOOTTIME`, while events still come.
+    pub fn findings(&self, now: Nanos) -> Vec<Finding> {
+        self.with_past(findings_with(&self.model, now, self.options))
+    }
+
     /// Everything found in a trace that has ended, the worst first.
     pub fn findings_at_end(&self) -> Vec<Finding> {
-        let mut findings = findings_with(&self.model, self.model.now(), Options::END);
+        self.with_past(findings_with(&self.model, self.model.now(), Options::END))
+    }
+
+    /// What is found now, with the lockups that are over.
+    fn with_past(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
         let told = |past: &Finding| {
             let others = findings.iter().chain(&self.past).filter(|other| other.id != past.id);
             findings.iter().any(|now| is_same(now, past)) || is_part_of(past, others)

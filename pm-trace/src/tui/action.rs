@@ -83,6 +83,7 @@ pub enum Action {
     ExportJson,
     Suspend,
     Theme,
+    Redraw,
 }
 
 /// An action as people know it.
@@ -271,7 +272,8 @@ pub const ACTIONS: &[Spec] = &[
     spec(A::Show(Findings), "findings", &["5"], "Findings: what is wrong, and why", "", Everywhere),
     spec(A::Show(Events), "events", &["6"], "Events: everything that was recorded", "", Everywhere),
     spec(A::Theme, "theme", &["T"], "next colours", "", Everywhere),
-    spec(A::Cancel, "cancel", &["esc"], "close what is open, or leave the filter", "", Everywhere),
+    spec(A::Redraw, "redraw", &["ctrl-l"], "draw everything anew", "", Everywhere),
+    spec(A::Cancel, "cancel", &["esc"], "close what is open, or leave the filter", "show all", Everywhere),
     spec(A::Help, "help", &["?", "f1"], "all keys", "help", Everywhere),
     spec(A::Quit, "quit", &["q", "ctrl-c"], "quit", "quit", Everywhere),
 ];

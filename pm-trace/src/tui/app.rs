@@ -2,15 +2,15 @@
 //! terminal, no clock.
 
 use super::action::View;
-use super::devices::{DeviceRow, DeviceView};
+use super::devices::DeviceView;
 use super::keys::Keymap;
-use super::lanes::TimelineView;
+use super::lanes::{self, Critical, TimelineView};
+use super::scene::Scene;
 use super::theme::{Glyphs, Role, Theme};
-use crate::diagnose::{self, DeviceState, Finding, Options, Severity, Waits};
+use crate::diagnose::{Finding, Severity};
 use crate::event::{Nanos, ObjId};
-use crate::history::{Filter, History, Lane};
+use crate::history::{History, Lane};
 use crate::model::Model;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Where events come from.
 #[derive(Clone, Debug)]
@@ -107,23 +107,6 @@ pub struct Message {
     pub bad: bool,
 }
 
-/// What is derived from the model at the moment that is looked at.
-#[derive(Debug, Default)]
-pub struct Scene {
-    /// What was found, the worst first.
-    pub findings: Vec<Finding>,
-    /// What waits for what.
-    pub waits: Waits,
-    /// How many devices are in each state.
-    pub states: BTreeMap<DeviceState, u32>,
-    /// The rows of the device tree.
-    pub devices: Vec<DeviceRow>,
-    /// The lanes of the timeline.
-    pub lanes: Vec<Lane>,
-    /// Numbers of the events that pass the filter; `None` if there is none.
-    pub events: Option<Vec<u32>>,
-}
-
 /// The interface's state.
 #[derive(Debug)]
 pub struct App {
@@ -165,6 +148,8 @@ pub struct App {
     pub scene: Scene,
     /// What was found in the whole trace.
     pub found: Vec<Finding>,
+    /// The critical paths of the phases that ended, in the order of time.
+    pub critical: Vec<Critical>,
     /// Where lists and tabs were drawn last, for the mouse.
     pub hits: super::draw::Hits,
 }
@@ -192,6 +177,7 @@ impl App {
             message: Message::default(),
             scene: Scene::default(),
             found: Vec::new(),
+            critical: Vec::new(),
             hits: Default::default(),
         };
         app.grown();
@@ -201,11 +187,12 @@ impl App {
 
     /// New events have come.
     pub fn grown(&mut self) {
-        let head = self.history.head();
-        self.found = match self.source {
-            Source::Live { now } => diagnose::findings(head, now.max(head.now())),
-            _ => diagnose::findings_at_end(head),
+        let now = match self.source {
+            Source::Live { now } => Some(now),
+            _ => None,
         };
+        self.found = self.history.findings(now);
+        self.critical = lanes::critical(self.history.head());
         if self.follow {
             self.cursor = self.history.log().len();
         }
@@ -216,11 +203,14 @@ impl App {
     /// A transition has ended in watch mode: shows all of it, and the worst of what was found.
     pub fn arrived(&mut self) {
         self.follow = true;
+        self.play = None;
         self.grown();
-        self.timeline.fit(&self.history, self.cursor);
-        self.lists[View::Findings as usize] = List::default();
-        let bad = self.found.first().is_some_and(|finding| finding.severity > Severity::Info);
-        self.view = if bad { View::Findings } else { View::Overview };
+        self.timeline.show(&self.history, self.cursor);
+        let worst = self.worst().filter(|worst| worst.severity > Severity::Info).map(Finding::id);
+        let place = worst.and_then(|id| self.scene.findings.iter().position(|found| found.id() == id));
+        self.lists[View::Findings as usize] = List { selected: place.unwrap_or_default(), ..List::default() };
+        self.scroll = 0;
+        self.view = if place.is_some() { View::Findings } else { View::Overview };
         self.refresh();
     }
 
@@ -256,75 +246,6 @@ impl App {
         same.or(whole.first()).map_or(self.history.log().first_time(), crate::model::Transition::base)
     }
 
-    /// Derives what the view in front shows.
-    pub fn refresh(&mut self) {
-        self.history.at(self.cursor);
-        let model = self.history.look(self.cursor);
-        self.scene.findings = self.findings_now(model);
-        self.scene.waits = diagnose::waits(model);
-        match self.view {
-            View::Overview => self.scene.states = diagnose::states(model),
-            View::Devices => {
-                let selected = self.scene.devices.get(self.list().selected).map(|row| row.dev);
-                // At first what is worst about devices.
-                let worst = || ObjId(self.scene.findings.first()?.devices.first()?.id).into();
-                let selected = selected.or_else(worst);
-                let rows = self.devices.rows(model, &self.scene.waits);
-                if let Some(place) = selected.and_then(|dev| rows.iter().position(|row| row.dev == dev)) {
-                    self.lists[View::Devices as usize].selected = place;
-                }
-                self.scene.devices = rows;
-            }
-            View::Timeline => {
-                let selected = self.scene.lanes.get(self.list().selected).copied();
-                let lanes = self.timeline.lanes(&self.history, &self.scene.findings);
-                if let Some(place) = selected.and_then(|lane| lanes.iter().position(|&other| other == lane)) {
-                    self.lists[View::Timeline as usize].selected = place;
-                }
-                self.scene.lanes = lanes;
-            }
-            View::Events => self.pick_events(),
-            View::Waits | View::Findings => {}
-        }
-        self.point_events();
-    }
-
-    /// What is known at the moment that is looked at. A cycle that had just closed is told if it lasted.
-    fn findings_now(&self, model: &Model) -> Vec<Finding> {
-        if self.is_at_end() {
-            return self.found.clone();
-        }
-        let now = self.now();
-        let lasting: BTreeSet<&str> = self.found.iter().map(Finding::id).collect();
-        let settled: BTreeSet<String> =
-            diagnose::findings_with(model, now, Options::LIVE).iter().map(|found| found.id.clone()).collect();
-        let mut findings = diagnose::findings_with(model, now, Options::END);
-        findings.retain(|found| lasting.contains(found.id()) || settled.contains(found.id()));
-        findings
-    }
-
-    fn pick_events(&mut self) {
-        let filter = Filter::parse(&self.event_filter).unwrap_or_default();
-        if filter.is_empty() {
-            self.scene.events = None;
-        } else if self.scene.events.is_none() {
-            self.scene.events = Some(filter.events(&self.history, self.base(), 0));
-        }
-    }
-
-    /// The selected event is the last one that has happened.
-    fn point_events(&mut self) {
-        if self.view != View::Events {
-            return;
-        }
-        let last = self.cursor.saturating_sub(1);
-        let selected = match &self.scene.events {
-            Some(picked) => picked.partition_point(|&n| n as usize <= last).saturating_sub(1),
-            None => last,
-        };
-        self.lists[View::Events as usize].selected = selected;
-    }
-
     /// How many lines the view's list has.
     pub fn lines(&self) -> usize {
         match self.view {
@@ -344,8 +265,10 @@ impl App {
 
     /// The selected finding, in the overview the worst.
     pub fn finding(&self) -> Option<&Finding> {
-        let place = if self.view == View::Findings { self.list().selected } else { 0 };
-        self.scene.findings.get(place)
+        match self.view {
+            View::Findings => self.scene.findings.get(self.list().selected),
+            _ => self.worst(),
+        }
     }
 
     /// The device that what is selected is about.

@@ -1,6 +1,6 @@
 //! What opening something shows: a task that waits, a device, an event, a lane.
 
-use super::action::View;
+use super::action::{Action, View};
 use super::app::App;
 use super::lanes;
 use super::theme::Role;
@@ -201,14 +201,27 @@ fn bars(app: &App, lane: Lane) -> Lines {
     out
 }
 
-/// The findings' words in the footer of an empty list.
-pub fn nothing(view: View) -> &'static str {
-    match view {
+/// What an empty list says, and what to press where there is something to see.
+pub fn nothing(app: &App) -> String {
+    let key = |action| app.keymap.first(action);
+    let told = match app.view {
         View::Devices => "no device is described at this moment, or none passes the filter",
         View::Waits => "nobody waits for anything at this moment",
         View::Timeline => "nothing lasted in this stretch of time",
         View::Findings => "nothing was found at this moment",
         View::Events => "no events, or none passes the filter",
         View::Overview => "",
-    }
+    };
+    let elsewhere = match app.view {
+        _ if app.history.log().is_empty() => String::new(),
+        View::Waits | View::Findings if !app.found.is_empty() => {
+            format!("; {} and {} go to findings", key(Action::PreviousFinding), key(Action::NextFinding))
+        }
+        View::Waits => format!("; {} and {} go through time", key(Action::Back), key(Action::Forward)),
+        _ if app.filter_of_view().is_some_and(|filter| !filter.is_empty()) => {
+            format!("; {} shows all", key(Action::Cancel))
+        }
+        _ => String::new(),
+    };
+    format!("{told}{elsewhere}")
 }

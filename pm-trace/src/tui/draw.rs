@@ -10,7 +10,7 @@ mod waits;
 
 pub use waits::row_text as wait_text;
 
-use super::action::{ACTIONS, Action, View};
+use super::action::{ACTIONS, Action, Place, Spec, View};
 use super::app::{App, List, Source};
 use super::theme::{Glyphs, Role};
 use crate::diagnose::{Severity, relative};
@@ -112,7 +112,7 @@ pub(super) fn clip(text: &str, width: usize) -> String {
         out.push(c);
     }
     if width > 0 {
-        out.push('…');
+        out.push('»');
     }
     out
 }
@@ -220,11 +220,17 @@ fn speed_words(speed: u64) -> String {
 
 /// The worst finding in one line. Returns how many lines it took.
 fn alarm(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
-    let Some(finding) = app.scene.findings.first().filter(|finding| finding.severity > Severity::Info) else {
+    let Some(finding) = app.worst().filter(|finding| finding.severity > Severity::Info) else {
         return 0;
     };
     let role = if finding.severity == Severity::Error { Role::Alarm } else { Role::Warn };
-    let told = format!(" {}: {}", report::headline(finding), finding.title);
+    let headline = report::headline(finding);
+    let mut told = format!(" {headline}: {}", finding.title);
+    if told.width() > usize::from(area.width) {
+        // What is stuck says more than for how long and how sure that is, which the views have too.
+        let kind = headline.split_whitespace().next().unwrap_or_default();
+        told = format!(" {kind}  {}", finding.title);
+    }
     canvas.put(area.x, area.y, area.width, &told, role);
     canvas.highlight(area, role);
     1
@@ -236,13 +242,23 @@ fn footer(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.put(area.x + 1, area.y, area.width - 1, &app.message.text, role);
         return;
     }
-    let shown = |spec: &&super::action::Spec| {
+    let filtered = app.filter_of_view().is_some_and(|filter| !filter.trim().is_empty());
+    let shown = |spec: &&Spec| {
         !spec.hint.is_empty()
+            && (filtered || spec.action != Action::Cancel)
             && spec.place.has(app.view)
-            && (app.is_watching() || spec.place != super::action::Place::Watching)
+            && match spec.place {
+                Place::Watching => app.is_watching(),
+                // Nothing has come yet that they could be about.
+                Place::In(_) => !app.history.log().is_empty(),
+                Place::Everywhere => true,
+            }
     };
+    let mut specs: Vec<&Spec> = ACTIONS.iter().filter(shown).collect();
+    // How to leave a filter comes first: what it hides may be what is looked for.
+    specs.sort_by_key(|spec| spec.action != Action::Cancel);
     let hints: Vec<(String, &str)> =
-        ACTIONS.iter().filter(shown).map(|spec| (app.keymap.first(spec.action), spec.hint)).collect();
+        specs.into_iter().map(|spec| (app.keymap.first(spec.action), spec.hint)).collect();
     // Help and quit are always shown: they stand at the end of the table, and get their room first.
     let wide = |(key, hint): &(String, &str)| key.width() + hint.width() + 3;
     let tail = hints.len().saturating_sub(2);
@@ -274,7 +290,7 @@ pub(super) fn list(
     app.lists[app.view as usize] = list;
     app.hits.list = area;
     if lines == 0 {
-        canvas.put(area.x + 1, area.y, area.width - 1, super::detail::nothing(app.view), Role::Dim);
+        canvas.put(area.x + 1, area.y, area.width - 1, &super::detail::nothing(app), Role::Dim);
     }
     for (place, number) in (list.offset..lines).take(usize::from(area.height)).enumerate() {
         let row = Rect { y: area.y + u16::try_from(place).unwrap_or(0), height: 1, ..area };

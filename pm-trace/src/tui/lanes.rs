@@ -1,12 +1,48 @@
 //! The timeline: which lanes, which stretch of time.
 
-use crate::diagnose::Finding;
+use crate::diagnose::{self, Finding};
 use crate::event::{Nanos, ObjId};
 use crate::history::{History, Lane};
+use crate::model::Model;
 use std::collections::{BTreeSet, HashSet};
 
 /// Shortest stretch that is shown, in nanoseconds.
 const SHORTEST: Nanos = 10_000;
+/// A part of a critical path is long if it takes this part of what is shown.
+const LONG: Nanos = 200;
+
+/// A device's part of the critical path of a phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Critical {
+    /// The device.
+    pub dev: ObjId,
+    /// The step of the phase, in words.
+    pub step: String,
+    /// When its own work began.
+    pub start: Nanos,
+    /// When it ended.
+    pub end: Nanos,
+    /// By how many nanoseconds the phase would be shorter without it, if that was worked out.
+    pub gain: Option<Nanos>,
+}
+
+/// The critical paths of every phase that ended, in the order of time.
+pub fn critical(model: &Model) -> Vec<Critical> {
+    let mut parts: Vec<Critical> = diagnose::cycles(model)
+        .into_iter()
+        .flat_map(|cycle| cycle.critical)
+        .flat_map(|path| path.parts.into_iter().map(move |part| (path.step.clone(), part)))
+        .map(|(step, part)| Critical {
+            dev: ObjId(part.device.id),
+            step,
+            start: part.start,
+            end: part.start.saturating_add(part.own),
+            gain: part.gain,
+        })
+        .collect();
+    parts.sort_by_key(|part| part.start);
+    parts
+}
 
 /// How the timeline is shown.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +67,12 @@ enum Fit {
 }
 
 impl TimelineView {
+    /// Shows the suspend or the resume that the cursor is in, whatever was shown before.
+    pub fn show(&mut self, history: &History, cursor: usize) {
+        self.fit = Fit::None;
+        self.fit(history, cursor);
+    }
+
     /// Shows the suspend or the resume that the cursor is in; once more: the whole transition; once more: all.
     pub fn fit(&mut self, history: &History, cursor: usize) {
         self.fit = match self.fit {
@@ -89,9 +131,15 @@ impl TimelineView {
         }
     }
 
-    /// The lanes with something in this stretch of time: the phases, then what findings are about, then the
-    /// others in the order of their first bars.
-    pub fn lanes(&self, history: &History, findings: &[Finding]) -> Vec<Lane> {
+    /// The parts of critical paths in this stretch of time.
+    pub fn inside<'a>(&self, critical: &'a [Critical]) -> impl Iterator<Item = &'a Critical> {
+        let (from, to) = (self.from, self.to);
+        critical.iter().filter(move |part| part.start <= to && part.end >= from)
+    }
+
+    /// The lanes with something in this stretch of time: the phases, then what findings are about, then the long
+    /// parts of critical paths in the order of time, then the others in the order of their first bars.
+    pub fn lanes(&self, history: &History, findings: &[Finding], critical: &[Critical]) -> Vec<Lane> {
         let marked = marked(findings);
         let spans = history.spans();
         let needle = self.filter.trim().to_lowercase();
@@ -106,13 +154,24 @@ impl TimelineView {
                     || name(history, *lane).to_lowercase().contains(&needle))
         };
         let all: Vec<Lane> = spans.lanes().iter().copied().filter(shown).collect();
-        let of = |wanted: &dyn Fn(&Lane) -> bool| {
-            all.iter().copied().filter(|lane| wanted(lane)).collect::<Vec<_>>()
+        let known: HashSet<Lane> = all.iter().copied().collect();
+        let long = self.inside(critical).filter(|part| part.end - part.start >= self.length() / LONG);
+        let mut path: Vec<Lane> = Vec::new();
+        for lane in long.map(|part| Lane::Device(part.dev)) {
+            if known.contains(&lane) && !marked.contains(&lane) && !path.contains(&lane) {
+                path.push(lane);
+            }
+        }
+        let rank = |lane: &Lane| match lane {
+            Lane::Phases => 0,
+            lane if marked.contains(lane) => 1,
+            lane if path.contains(lane) => 2,
+            Lane::Device(_) => 3,
+            Lane::Task(_) => 4,
         };
-        let mut lanes = of(&|lane| *lane == Lane::Phases);
-        lanes.extend(of(&|lane| marked.contains(lane)));
-        lanes.extend(of(&|lane| matches!(lane, Lane::Device(_)) && !marked.contains(lane)));
-        lanes.extend(of(&|lane| matches!(lane, Lane::Task(_)) && !marked.contains(lane)));
+        let mut lanes = all;
+        // Stable: within a rank they stay in their order.
+        lanes.sort_by_cached_key(|lane| (rank(lane), path.iter().position(|other| other == lane)));
         lanes
     }
 }

@@ -1,6 +1,7 @@
 //! The loop: wait for a key, for time to pass, for events; then draw.
 
 use super::app::App;
+use super::console::Console;
 use super::keys::Key;
 use super::terminal::Screen;
 use super::update::Effect;
@@ -34,11 +35,6 @@ pub trait Feed {
     /// # Errors
     /// It did not come about.
     fn suspend(&mut self, app: &mut App) -> anyhow::Result<()>;
-
-    /// Something else may have written on the screen.
-    fn wants_redraw(&mut self) -> bool {
-        false
-    }
 
     /// Nothing more will come, and the view is to close.
     fn is_over(&self) -> bool {
@@ -77,6 +73,7 @@ pub fn stop_flag() -> io::Result<Arc<AtomicBool>> {
 /// The terminal cannot be used, or the feed fails.
 pub fn run(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, stop: &AtomicBool) -> anyhow::Result<()> {
     let mut last = Instant::now();
+    let mut console = Console::of(io::stdout().as_fd());
     screen.draw(app)?;
     while !stop.load(Ordering::Relaxed) && !feed.is_over() {
         let wait = if app.play.is_some() { FRAME } else { TICK };
@@ -101,7 +98,7 @@ pub fn run(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, stop: &Atomi
         last = Instant::now();
         changed |= app.tick(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
         changed |= feed.poll(app)?;
-        if feed.wants_redraw() {
+        if console.as_mut().is_some_and(Console::was_written_to) {
             screen.redraw(app)?;
         } else if changed {
             screen.draw(app)?;
@@ -148,6 +145,7 @@ fn input(app: &mut App, event: &Event, changed: &mut bool) -> Option<Effect> {
 fn perform(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, effect: Effect) -> anyhow::Result<()> {
     match effect {
         Effect::Quit => {}
+        Effect::Redraw => screen.redraw(app)?,
         Effect::Copy(text) => {
             execute!(screen.out(), CopyToClipboard::to_clipboard_from(text))?;
             app.tell("copied, if this terminal passes it on to the clipboard (OSC 52); x writes a file");

@@ -9,11 +9,12 @@ use super::{config, draw};
 use crate::event::{Body, Comm, DeviceInfo, Event, ObjId, Power, Step, TaskRef};
 use crate::history::History;
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
+
+mod moves;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
@@ -108,20 +109,37 @@ fn every_view_of_a_stuck_resume_at_every_size() {
     }
 }
 
+/// In the middle of a suspend, with devices on their way.
+fn middle() -> App {
+    let mut app = replay("6.12-healthy");
+    app.seek(2500);
+    app
+}
+
 #[test]
 fn every_view_while_waiting_in_the_middle_and_at_the_end() {
+    let states: [(&str, fn() -> App); 3] =
+        [("empty", waiting), ("middle", middle), ("finished", || replay("6.12-rescan-guarded"))];
+    for (name, state) in states {
+        for view in View::ALL {
+            let mut app = state();
+            show(&mut app, view);
+            insta::assert_snapshot!(format!("{name}_{}", view.name()), text(&mut app, SIZES[0]));
+            for size in &SIZES[1..] {
+                let name = format!("{name}_{}_{}x{}", view.name(), size.0, size.1);
+                insta::assert_snapshot!(name, text(&mut app, *size));
+            }
+        }
+    }
+}
+
+/// Text says what is shown, this says how: each view in one theme, and each theme once below.
+#[test]
+fn the_styles_of_every_view() {
     for view in View::ALL {
-        let mut app = waiting();
+        let mut app = stuck();
         show(&mut app, view);
-        insta::assert_snapshot!(format!("empty_{}", view.name()), text(&mut app, SIZES[0]));
-        let mut app = replay("6.12-healthy");
-        // In the middle of dpm_suspend, with devices on their way.
-        app.seek(2500);
-        show(&mut app, view);
-        insta::assert_snapshot!(format!("middle_{}", view.name()), text(&mut app, SIZES[0]));
-        let mut app = replay("6.12-rescan-guarded");
-        show(&mut app, view);
-        insta::assert_snapshot!(format!("finished_{}", view.name()), text(&mut app, SIZES[0]));
+        insta::assert_snapshot!(format!("styles_of_{}", view.name()), styles(&mut app, SIZES[0]));
     }
 }
 
@@ -178,13 +196,12 @@ fn consoles_without_glyphs_get_ascii() {
 /// What is drawn for lines must be in the font of a VGA console, code page 437.
 #[test]
 fn glyphs_are_those_of_a_kernel_console() {
-    const CP437: &str = "─│┌┐└┘├┤┬┴┼█▓▒░▄►◄▲▼•·√═║";
+    const CP437: &str = "─│┌┐└┘├┤┬┴┼█▓▒░▄►◄▲▼•·√═║≡»";
     for view in View::ALL {
         let mut app = stuck();
         show(&mut app, view);
         let shown = text(&mut app, SIZES[2]) + &text(&mut app, (61, 17));
-        let strange: String =
-            shown.chars().filter(|c| !c.is_ascii() && !CP437.contains(*c) && *c != '…').collect();
+        let strange: String = shown.chars().filter(|c| !c.is_ascii() && !CP437.contains(*c)).collect();
         assert_eq!(strange, "", "{view:?}");
     }
 }
@@ -192,6 +209,12 @@ fn glyphs_are_those_of_a_kernel_console() {
 #[test]
 fn too_small_and_tiny() {
     insta::assert_snapshot!(text(&mut stuck(), (50, 12)));
+    let told = text(&mut stuck(), (50, 12));
+    for view in View::ALL {
+        let mut app = stuck();
+        show(&mut app, view);
+        assert_eq!(text(&mut app, (50, 12)), told, "{view:?}");
+    }
     for size in [(0, 0), (1, 1), (2, 3), (59, 16), (60, 15), (60, 16), (500, 16), (60, 300)] {
         for view in View::ALL {
             let mut app = stuck();
@@ -294,125 +317,6 @@ fn pictures_are_what_the_view_draws() {
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(kept == drawn, "docs/pictures/{name}.svg is not what the view draws: 'cargo xtask pictures'");
     }
-}
-
-/// Going back in time shows devices as they were, in every view.
-#[test]
-fn the_cursor_moves_every_view() {
-    let mut app = stuck();
-    show(&mut app, View::Devices);
-    let at_end = text(&mut app, SIZES[0]);
-    press(&mut app, "g");
-    assert!(app.scene.findings.is_empty());
-    assert_ne!(text(&mut app, SIZES[0]), at_end);
-    press(&mut app, "n");
-    assert_eq!(app.scene.findings.len(), 1, "{}", app.message.text);
-    assert_eq!(app.scene.waits.cycles, 1);
-    press(&mut app, ",");
-    assert_eq!(app.scene.waits.cycles, 0, "the event before, the cycle was not closed");
-    press(&mut app, "G");
-    assert_eq!(text(&mut app, SIZES[0]).lines().nth(5), at_end.lines().nth(5));
-}
-
-#[test]
-fn time_plays_until_the_end() {
-    let mut app = stuck();
-    press(&mut app, "g space");
-    assert!(app.play.is_some());
-    let before = app.cursor;
-    assert!(app.tick(500_000_000));
-    assert!(app.cursor > before && app.play.is_some());
-    for _ in 0..100 {
-        app.tick(1_000_000_000);
-    }
-    assert_eq!((app.play, app.is_at_end()), (None, true));
-    assert!(!app.tick(1_000_000_000));
-}
-
-#[test]
-fn jumps_lead_there_and_back() {
-    let mut app = stuck();
-    press(&mut app, "3 d");
-    assert_eq!(app.view, View::Devices);
-    assert_eq!(app.selected_device(), app.found[0].devices.first().map(|dev| ObjId(dev.id)));
-    press(&mut app, "w");
-    assert_eq!(app.view, View::Waits);
-    assert_eq!(app.list().selected, 0);
-    press(&mut app, "t");
-    assert_eq!(app.view, View::Timeline);
-    assert!(app.selected_device().is_some());
-    press(&mut app, "e");
-    assert_eq!((app.view, app.event_filter.as_str()), (View::Events, "dev:1:0:0:0"));
-    assert!(app.lines() > 10 && app.lines() < app.history.log().len());
-    press(&mut app, "esc");
-    assert_eq!(app.lines(), app.history.log().len());
-}
-
-#[test]
-fn devices_are_filtered_folded_and_ordered() {
-    let mut app = stuck();
-    press(&mut app, "2 / s t a t e : w a i t e d enter");
-    let found: Vec<_> = app.scene.devices.iter().filter(|row| row.waited_on > 0).collect();
-    assert_eq!(found.len(), 1);
-    assert!(app.scene.devices.len() < 12, "with its ancestors only");
-    press(&mut app, "esc");
-    let all = app.lines();
-    press(&mut app, "z");
-    assert!(app.lines() < all && app.scene.devices.iter().all(|row| row.depth == 0));
-    press(&mut app, "z");
-    assert_eq!(app.lines(), all);
-    press(&mut app, "o");
-    let times: Vec<u64> = app.scene.devices.iter().map(|row| row.standing.callback).collect();
-    assert!(times.is_sorted_by(|a, b| a >= b) && times[0] > 0);
-    press(&mut app, "o");
-    assert!(app.scene.devices[0].waited_on > 0, "what is stuck comes first");
-}
-
-#[test]
-fn findings_leave_the_screen() {
-    let mut app = stuck();
-    let Some(Effect::Copy(copied)) = press(&mut app, "5 y") else { panic!() };
-    assert!(copied.starts_with("LOCKUP"));
-    let Some(Effect::Save { name, text }) = press(&mut app, "X") else { panic!() };
-    assert!(name.ends_with(".json"));
-    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(json["kind"], "deadlock");
-    assert_eq!(press(&mut replay("6.1-healthy"), "5 y"), None);
-}
-
-/// Nothing but an explicit yes suspends a machine.
-#[test]
-fn suspending_asks_first() {
-    assert_eq!(press(&mut waiting(), "s y"), Some(Effect::Suspend));
-    for no in ["s n", "s esc", "s q", "s s"] {
-        assert_eq!(press(&mut waiting(), no), None, "{no}");
-    }
-    assert_eq!(press(&mut stuck(), "s"), None, "a recorded trace suspends nothing");
-    assert!(press(&mut waiting(), "q") == Some(Effect::Quit));
-}
-
-fn mouse(kind: MouseEventKind, column: u16, row: u16) -> MouseEvent {
-    MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }
-}
-
-#[test]
-fn the_mouse_selects_scrolls_and_turns_tabs() {
-    let mut app = stuck();
-    screen(&mut app, SIZES[0]);
-    let x = u16::try_from(text(&mut app, SIZES[0]).lines().next().unwrap().find("Events").unwrap()).unwrap();
-    app.mouse(mouse(MouseEventKind::Down(MouseButton::Left), x, 0));
-    assert_eq!(app.view, View::Events);
-    screen(&mut app, SIZES[0]);
-    let before = app.cursor;
-    app.mouse(mouse(MouseEventKind::ScrollUp, 5, 10));
-    assert_eq!(app.cursor, before - 3);
-    show(&mut app, View::Devices);
-    screen(&mut app, SIZES[0]);
-    let list = app.hits.list;
-    app.mouse(mouse(MouseEventKind::Down(MouseButton::Left), 5, list.y + 2));
-    assert_eq!(app.list().selected, app.list().offset + 2);
-    app.mouse(mouse(MouseEventKind::Down(MouseButton::Left), 5, list.y + 2));
-    assert!(matches!(app.popups.last(), Some(Popup::Detail { .. })));
 }
 
 /// Names come from the kernel or a file: they must neither act on the terminal nor push others out of line.

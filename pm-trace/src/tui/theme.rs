@@ -41,6 +41,8 @@ pub enum Role {
     Handling,
     /// A bar: a work.
     Work,
+    /// A bar: a part of the critical path.
+    Path,
 }
 
 /// Colours for a kind of terminal.
@@ -119,6 +121,7 @@ fn dark(role: Role) -> Style {
         Role::Wait => of(203),
         Role::Handling => of(215),
         Role::Work => of(140),
+        Role::Path => of(231).add_modifier(Modifier::BOLD),
     }
 }
 
@@ -141,13 +144,14 @@ fn light(role: Role) -> Style {
         Role::Wait => of(160),
         Role::Handling => of(166),
         Role::Work => of(97),
+        Role::Path => of(16).add_modifier(Modifier::BOLD),
     }
 }
 
 fn contrast(role: Role) -> Style {
     match role {
         Role::Text | Role::Dim | Role::Border | Role::Step => fg(Color::White),
-        Role::Title | Role::Name | Role::Phase => fg(Color::White).add_modifier(Modifier::BOLD),
+        Role::Title | Role::Name | Role::Phase | Role::Path => fg(Color::White).add_modifier(Modifier::BOLD),
         Role::Selected => fg(Color::Black).bg(Color::White).add_modifier(Modifier::BOLD),
         Role::Good | Role::Callback => fg(Color::LightGreen),
         Role::Warn | Role::Key | Role::Handling => fg(Color::LightYellow),
@@ -172,13 +176,16 @@ fn console(role: Role) -> Style {
         Role::Cursor => fg(Color::Black).bg(Color::Yellow),
         Role::Phase => fg(Color::Blue),
         Role::Work => fg(Color::Magenta),
+        Role::Path => fg(Color::White).add_modifier(Modifier::BOLD),
     }
 }
 
 fn mono(role: Role) -> Style {
     let plain = Style::new();
     match role {
-        Role::Title | Role::Bad | Role::Name | Role::Wait | Role::Key => plain.add_modifier(Modifier::BOLD),
+        Role::Title | Role::Bad | Role::Name | Role::Wait | Role::Key | Role::Path => {
+            plain.add_modifier(Modifier::BOLD)
+        }
         Role::Selected | Role::Alarm | Role::Cursor => plain.add_modifier(Modifier::REVERSED),
         Role::Warn | Role::Handling => plain.add_modifier(Modifier::UNDERLINED),
         _ => plain,
@@ -210,8 +217,8 @@ impl Glyphs {
             "◄" => "<",
             "▲" => "^",
             "▼" => "v",
-            "•" | "·" => "*",
-            "…" => "~",
+            "•" | "·" | "≡" => "*",
+            "…" | "»" => "~",
             _ => "?",
         }
     }
@@ -261,7 +268,7 @@ mod tests {
     /// What colours say must be there without them; and a console has eight.
     #[test]
     fn themes_keep_to_their_colours() {
-        const ROLES: [Role; 18] = [
+        const ROLES: [Role; 19] = [
             Role::Text,
             Role::Dim,
             Role::Title,
@@ -280,6 +287,7 @@ mod tests {
             Role::Wait,
             Role::Handling,
             Role::Work,
+            Role::Path,
         ];
         let eight = [
             Color::Black,

@@ -1,16 +1,18 @@
 //! What happens: keys, the mouse, time, events. State in, state out; what has to be done outside is an
 //! [`Effect`].
 
+mod jump;
+mod mouse;
+mod travel;
+
 use super::action::{Action, View};
 use super::app::{App, List, Popup};
 use super::detail;
 use super::keys::Key;
 use super::theme::Role;
-use crate::diagnose::Finding;
-use crate::event::Nanos;
-use crate::history::{Filter, Lane};
+use crate::history::Filter;
 use crate::report;
-use ratatui::crossterm::event::{KeyCode, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::crossterm::event::KeyCode;
 
 /// What the outside has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +30,12 @@ pub enum Effect {
     },
     /// Suspend this machine.
     Suspend,
+    /// Draw everything anew: somebody else wrote on the screen.
+    Redraw,
 }
 
-/// Fastest and slowest play, in 1/1024 of the real speed.
-const SPEEDS: std::ops::RangeInclusive<u64> = 1..=1024 * 64;
-/// Lines of one turn of the mouse wheel.
-const WHEEL: isize = 3;
+/// Lines of a finding that a page key moves on by.
+const PAGE: isize = 10;
 
 impl App {
     /// A key was pressed.
@@ -57,6 +59,7 @@ impl App {
         if let Some(popup) = self.popups.last_mut() {
             match action {
                 Action::Quit => return Some(Effect::Quit),
+                Action::Redraw => return Some(Effect::Redraw),
                 Action::Up | Action::PageUp | Action::Down | Action::PageDown => {
                     scroll(popup, action);
                     return None;
@@ -71,6 +74,7 @@ impl App {
         }
         match action {
             Action::Quit => return Some(Effect::Quit),
+            Action::Redraw => return Some(Effect::Redraw),
             Action::Help => self.popups.push(Popup::Help { scroll: 0 }),
             Action::Suspend => self.popups.push(Popup::Suspend),
             Action::Copy | Action::ExportText | Action::ExportJson => return self.export(action),
@@ -172,13 +176,14 @@ impl App {
     fn navigate(&mut self, action: Action) {
         let page = isize::try_from(self.list().height.max(2) - 1).unwrap_or(10);
         if self.view == View::Findings {
+            // With one finding there is nothing to choose: the arrows read on, as page keys always do.
+            let alone = self.lines() <= 1;
             match action {
-                Action::PageDown => self.scroll += 5,
-                Action::PageUp => self.scroll = self.scroll.saturating_sub(5),
+                Action::Down if alone => return self.read_on(1),
+                Action::Up if alone => return self.read_on(-1),
+                Action::PageDown => return self.read_on(PAGE),
+                Action::PageUp => return self.read_on(-PAGE),
                 _ => self.scroll = 0,
-            }
-            if matches!(action, Action::PageDown | Action::PageUp) {
-                return;
             }
         }
         match action {
@@ -195,6 +200,11 @@ impl App {
             Action::Left | Action::Right => self.fold(action == Action::Left),
             _ => {}
         }
+    }
+
+    /// Moves on in what is told of the selected finding.
+    fn read_on(&mut self, by: isize) {
+        self.scroll = self.scroll.saturating_add_signed(by);
     }
 
     /// Moves the selection; among events it is the moment that is looked at.
@@ -254,190 +264,6 @@ impl App {
         self.refresh();
     }
 
-    /// Looks at the moment after so many events.
-    pub fn seek(&mut self, events: usize) {
-        self.cursor = events.min(self.history.log().len());
-        self.follow = false;
-        self.play = None;
-        self.clock = 0;
-        self.timeline.reveal(self.now());
-        self.refresh();
-    }
-
-    fn move_clock(&mut self, by: Nanos, forward: bool) {
-        let now = self.now();
-        let time = if forward { now.saturating_add(by) } else { now.saturating_sub(by) };
-        self.set_clock(time);
-        self.play = None;
-    }
-
-    fn set_clock(&mut self, time: Nanos) {
-        let log = self.history.log();
-        let time = time.clamp(log.first_time(), log.time(log.len()).max(log.first_time()));
-        self.follow = false;
-        self.cursor = self.history.until(time);
-        self.clock = time;
-        self.timeline.reveal(time);
-        self.refresh();
-    }
-
-    fn travel(&mut self, action: Action) {
-        let step = self.timeline.length() / 20;
-        match action {
-            Action::NextEvent => self.seek(self.cursor + 1),
-            Action::PreviousEvent => self.seek(self.cursor.saturating_sub(1).max(1)),
-            Action::Forward => self.move_clock(step, true),
-            Action::Back => self.move_clock(step, false),
-            Action::Start => self.seek(1),
-            Action::End => self.seek(usize::MAX),
-            Action::NextFinding => self.seek_finding(true),
-            Action::PreviousFinding => self.seek_finding(false),
-            Action::Follow => {
-                self.follow = !self.follow;
-                self.play = None;
-                if self.follow {
-                    self.seek(usize::MAX);
-                    self.follow = true;
-                }
-                self.tell(if self.follow { "following the newest event" } else { "standing still" });
-            }
-            Action::Play => self.toggle_play(),
-            Action::Faster | Action::Slower => {
-                let speed = self.play.unwrap_or(1024);
-                let speed = if action == Action::Faster { speed * 2 } else { speed / 2 };
-                self.play = Some(speed.clamp(*SPEEDS.start(), *SPEEDS.end()));
-                self.follow = false;
-            }
-            _ => {}
-        }
-    }
-
-    fn toggle_play(&mut self) {
-        if self.play.take().is_some() {
-            return;
-        }
-        if self.is_at_end() {
-            // From the beginning of what the timeline shows: there is nothing to play after the end.
-            let start = self.timeline.from;
-            self.set_clock(start);
-        }
-        self.follow = false;
-        self.play = Some(1024);
-    }
-
-    /// Time has gone on. True if something changed.
-    pub fn tick(&mut self, elapsed: Nanos) -> bool {
-        let Some(speed) = self.play else { return false };
-        let by = u128::from(elapsed) * u128::from(speed) / 1024;
-        let time = self.now().saturating_add(u64::try_from(by).unwrap_or(u64::MAX));
-        let end = self.history.log().time(self.history.log().len());
-        self.set_clock(time);
-        if time >= end {
-            self.play = None;
-            self.cursor = self.history.log().len();
-            self.refresh();
-        }
-        true
-    }
-
-    /// Goes to the moment at which the next finding was complete.
-    fn seek_finding(&mut self, forward: bool) {
-        let mut moments: Vec<(usize, String)> = self
-            .found
-            .iter()
-            .filter_map(|finding| Some((moment(self, finding)?, finding.title.clone())))
-            .collect();
-        moments.sort();
-        let next = if forward {
-            moments.iter().find(|(at, _)| *at > self.cursor)
-        } else {
-            moments.iter().rev().find(|(at, _)| *at < self.cursor)
-        };
-        match next.cloned() {
-            Some((at, title)) => {
-                self.seek(at);
-                self.tell(format!("here: {title}"));
-            }
-            None if moments.is_empty() => self.tell("nothing was found in this trace"),
-            None => {
-                self.tell(if forward { "no finding after this one" } else { "no finding before this one" });
-            }
-        }
-    }
-
-    fn jump(&mut self, action: Action) {
-        let (device, task) = (self.selected_device(), self.selected_task());
-        match action {
-            Action::ToDevice => match device {
-                Some(dev) => self.select_device(dev),
-                None => self.tell("this is about no device"),
-            },
-            Action::ToWaits => {
-                let from_finding = matches!(self.view, View::Overview | View::Findings);
-                self.show(View::Waits);
-                let rows = &self.scene.waits.rows;
-                let of_task = |row: &crate::diagnose::WaitRow| {
-                    task.is_some() && row.party.task.as_ref().map(|task| task.tid) == task
-                };
-                let of_device = |row: &crate::diagnose::WaitRow| {
-                    device.is_some() && row.party.device.as_ref().map(|dev| dev.id) == device.map(|dev| dev.0)
-                };
-                // A finding is told from the device's side.
-                let (by_device, by_task) = (rows.iter().position(of_device), rows.iter().position(of_task));
-                let place = if from_finding { by_device.or(by_task) } else { by_task.or(by_device) };
-                match place {
-                    Some(place) => self.lists[View::Waits as usize].selected = place,
-                    None => self.tell("nobody waits for it at this moment"),
-                }
-            }
-            Action::ToTimeline => {
-                self.show(View::Timeline);
-                let wanted = |lane: &Lane| match lane {
-                    Lane::Device(dev) => Some(*dev) == device,
-                    Lane::Task(tid) => Some(*tid) == task,
-                    Lane::Phases => false,
-                };
-                match self.scene.lanes.iter().position(wanted) {
-                    Some(place) => self.lists[View::Timeline as usize].selected = place,
-                    None => self.tell("it has no bar in this stretch of time"),
-                }
-            }
-            _ => self.filter_events(device, task),
-        }
-    }
-
-    /// Shows a device in the tree, whatever hid it.
-    fn select_device(&mut self, dev: crate::event::ObjId) {
-        let model = self.model();
-        let above: Vec<_> = model.ancestors(dev).collect();
-        self.devices.folded.retain(|folded| !above.contains(folded));
-        self.view = View::Devices;
-        self.refresh();
-        if !self.scene.devices.iter().any(|row| row.dev == dev) {
-            self.devices.filter.clear();
-            self.refresh();
-        }
-        match self.scene.devices.iter().position(|row| row.dev == dev) {
-            Some(place) => self.lists[View::Devices as usize].selected = place,
-            None => self.tell("this device was never described"),
-        }
-    }
-
-    fn filter_events(&mut self, device: Option<crate::event::ObjId>, task: Option<u32>) {
-        let model = self.model();
-        let name = device.and_then(|dev| model.device(dev)?.info.as_ref().map(|info| info.name.clone()));
-        // A name with spaces would be several terms.
-        let name = name.filter(|name| !name.contains(char::is_whitespace));
-        let filter = match (name, task) {
-            (Some(name), _) => format!("dev:{name}"),
-            (None, Some(tid)) => format!("task:{tid}"),
-            (None, None) => String::new(),
-        };
-        self.event_filter = filter;
-        self.scene.events = None;
-        self.show(View::Events);
-    }
-
     fn open(&mut self) {
         match self.view {
             View::Overview => self.show(View::Findings),
@@ -464,67 +290,15 @@ impl App {
             _ => Effect::Save { name: name("json"), text: json },
         })
     }
-
-    /// The mouse was used.
-    pub fn mouse(&mut self, event: MouseEvent) -> Option<Effect> {
-        let at = ratatui::layout::Position { x: event.column, y: event.row };
-        match event.kind {
-            MouseEventKind::ScrollDown | MouseEventKind::ScrollUp => {
-                let down = event.kind == MouseEventKind::ScrollDown;
-                match self.popups.last_mut() {
-                    Some(popup) => scroll(popup, if down { Action::Down } else { Action::Up }),
-                    None => self.step(if down { WHEEL } else { -WHEEL }),
-                }
-            }
-            MouseEventKind::Down(MouseButton::Left) => {
-                if let Some(view) = self.hits.tab(at) {
-                    self.popups.clear();
-                    self.show(view);
-                } else if self.popups.pop().is_none() && self.hits.list.contains(at) {
-                    let line = self.list().offset + usize::from(at.y - self.hits.list.y);
-                    if line < self.lines() {
-                        let again = self.list().selected == line;
-                        let by = isize::try_from(line).unwrap_or(0)
-                            - isize::try_from(self.list().selected).unwrap_or(0);
-                        self.step(by);
-                        if again {
-                            return self.act(Action::Open);
-                        }
-                    }
-                    self.click_time(at);
-                }
-            }
-            _ => {}
-        }
-        None
-    }
-
-    /// A click among the bars moves the cursor there.
-    fn click_time(&mut self, at: ratatui::layout::Position) {
-        let bars = self.hits.bars;
-        if self.view == View::Timeline && bars.contains(at) {
-            let part = u128::from(at.x - bars.x) * u128::from(self.timeline.length())
-                / u128::from(bars.width.max(1));
-            self.set_clock(self.timeline.from + u64::try_from(part).unwrap_or(0));
-        }
-    }
-}
-
-/// After how many events a finding was complete.
-fn moment(app: &App, finding: &Finding) -> Option<usize> {
-    let log = app.history.log();
-    let last = finding.evidence.iter().map(|&at| log.after(at)).max()?;
-    // Evidence may be younger than the moment at which the cycle closed: a look at the tasks confirms it.
-    Some(finding.closed_at.map_or(last, |time| app.history.until(time)))
 }
 
 fn scroll(popup: &mut Popup, action: Action) {
-    const PAGE: usize = 10;
+    let page = PAGE.unsigned_abs();
     let (Popup::Help { scroll } | Popup::Detail { scroll, .. }) = popup else { return };
     *scroll = match action {
         Action::Up => scroll.saturating_sub(1),
-        Action::PageUp => scroll.saturating_sub(PAGE),
-        Action::PageDown => *scroll + PAGE,
+        Action::PageUp => scroll.saturating_sub(page),
+        Action::PageDown => *scroll + page,
         _ => *scroll + 1,
     };
 }

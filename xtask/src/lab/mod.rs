@@ -33,6 +33,7 @@ mod shapes;
 mod systemd;
 mod tree;
 mod unchanged;
+mod typist;
 mod vmlinux;
 
 use batch::Job;

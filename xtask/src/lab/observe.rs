@@ -42,6 +42,8 @@ pub(crate) struct Observed {
     pub(crate) facts: BTreeMap<String, String>,
     /// What the commands of the script said, by their names in it.
     pub(crate) said: BTreeMap<String, String>,
+    /// All keys that the scenario asks for were pressed.
+    pub(crate) typed: bool,
     /// The kernel has been asked for the stacks of blocked tasks: they are no complaints.
     pub(crate) asked: bool,
     /// The kernel's complaints.

@@ -14,6 +14,7 @@ use super::console::{self, Line};
 use super::qmp::Qmp;
 use super::scenario::FileSystem;
 use super::tree::Tree;
+use super::typist::{Desk, Typist};
 
 const QEMU: &str = "qemu-system-x86_64";
 
@@ -143,7 +144,7 @@ impl Machine<'_> {
         let input = child.stdin.take().expect("stdin is piped");
         let output = child.stdout.take().expect("stdout is piped");
         let lines = console::follow(output, log, start, echo)?;
-        let mut guest = Guest { child, input, lines, start, qmp: None };
+        let mut guest = Guest { child, input, lines, start, qmp: None, typist: Typist::default() };
         match Qmp::connect(&socket) {
             Ok(qmp) => guest.qmp = Some(qmp),
             Err(error) => {
@@ -179,12 +180,32 @@ pub(crate) struct Guest {
     /// When QEMU was started.
     pub(crate) start: Instant,
     qmp: Option<Qmp>,
+    /// Who presses keys in it.
+    pub(crate) typist: Typist,
+}
+
+impl Desk for Guest {
+    fn press(&mut self, key: &str) -> Result<()> {
+        self.qmp.as_mut().map_or(Ok(()), |qmp| qmp.press_key(key))
+    }
+
+    fn send(&mut self, text: &str) -> Result<()> {
+        self.input.write_all(text.as_bytes())?;
+        self.input.flush().context("cannot write to the guest's console")
+    }
+
+    fn picture(&mut self, file: &Path) -> Result<()> {
+        self.qmp.as_mut().map_or(Ok(()), |qmp| qmp.screendump(file))
+    }
 }
 
 impl Guest {
-    /// Presses a key, which wakes it from suspend-to-idle.
-    pub(crate) fn press_key(&mut self) -> Result<()> {
-        self.qmp.as_mut().map_or(Ok(()), |qmp| qmp.press_key("ret"))
+    /// Does what its typist has to do, given what its console has shown.
+    pub(crate) fn type_keys(&mut self, console: &str) -> Result<()> {
+        let mut typist = std::mem::take(&mut self.typist);
+        let typed = typist.step(self.start.elapsed(), console, self);
+        self.typist = typist;
+        typed
     }
 
     /// Resets it, as its reset button would: memory and disks stay as they are.

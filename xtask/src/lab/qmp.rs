@@ -57,6 +57,11 @@ impl Qmp {
         self.execute("send-key", &keys).map(drop)
     }
 
+    /// Leaves a picture of the guest's screen.
+    pub(crate) fn screendump(&mut self, file: &Path) -> Result<()> {
+        self.execute("screendump", &json!({ "filename": file, "format": "png" })).map(drop)
+    }
+
     /// Sends a break over a character device: the kernel takes the next byte as a SysRq command.
     pub(crate) fn send_break(&mut self, chardev: &str) -> Result<()> {
         self.execute("chardev-send-break", &json!({ "id": chardev })).map(drop)

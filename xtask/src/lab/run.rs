@@ -19,6 +19,7 @@ use super::scenario::{AfterReset, Ending, Limits, Scenario};
 use super::screen;
 use super::shapes;
 use super::tree::Tree;
+use super::typist::{Desk as _, Typist};
 use super::unchanged::Inputs;
 use crate::{paths, process};
 
@@ -107,6 +108,7 @@ impl Setting<'_> {
         let stream = self.stream(scenario);
         let machine = self.machine(scenario, &initrd, &work, &traces, stream.as_deref());
         let mut guest = machine.boot(&self.out.join("console.log"), self.echo)?;
+        guest.typist = Typist::new(&scenario.typed, &self.out);
         let mut seen = Observed::default();
         let mut ending = watch(&mut guest, scenario, &traces, &mut seen)?;
         let mut second = None;
@@ -316,7 +318,8 @@ fn watch(guest: &mut Guest, scenario: &Scenario, traces: &[PathBuf], seen: &mut 
     let stuck_expected = scenario.expect.ending == Ending::Stuck;
     let boots = seen.boots;
     let ended = wait(guest, seen, Duration::from_secs(limits.scenario_s), |seen| {
-        seen.result.is_some() || (stuck_expected && seen.verdict_at.is_some()) || seen.boots > boots
+        let told = seen.verdict_at.is_some() || seen.typed;
+        seen.result.is_some() || (stuck_expected && told) || seen.boots > boots
     })?;
     if seen.boots > boots {
         return Ok(Ending::Restarted);
@@ -325,8 +328,8 @@ fn watch(guest: &mut Guest, scenario: &Scenario, traces: &[PathBuf], seen: &mut 
         return Ok(Ending::Died);
     }
     if ended == Wait::Done && seen.result.is_none() {
-        // A verdict is out. Is the guest really stuck? And let the rest of the trace leave it, which takes an RT
-        // kernel long.
+        // A verdict is out, or looked at. Is the guest really stuck? And let the rest of the trace leave it, which takes
+        // an RT kernel long.
         wait(guest, seen, Duration::from_secs(limits.hold_s), |seen| seen.result.is_some())?;
         drain(guest, seen, traces)?;
     }
@@ -416,7 +419,10 @@ fn wait(
         let now = guest.start.elapsed();
         if seen.idle_since.is_some_and(|since| now > since + IDLE) && now > last_key + IDLE {
             last_key = now;
-            guest.press_key()?;
+            // Any key wakes it.
+            guest.press("ret")?;
         }
+        guest.type_keys(&seen.console)?;
+        seen.typed = guest.typist.is_done;
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::modules::Variant;
 use super::screen::ScreenRule;
 use super::shapes::{ShapeRule, Shortened};
+use super::typist::Typed;
 use crate::paths;
 
 /// One scenario; its name is that of its file.
@@ -64,6 +65,9 @@ pub(crate) struct Scenario {
     pub(crate) guest: String,
     /// What it does after a hard reset, with the same memory and disks.
     pub(crate) after_reset: Option<AfterReset>,
+    /// Keys that the lab presses while the script runs.
+    #[serde(default)]
+    pub(crate) typed: Vec<Typed>,
     /// Wall-clock limits.
     #[serde(default)]
     pub(crate) limits: Limits,

@@ -48,7 +48,7 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
             inner.x,
             y,
             inner.width,
-            &format!("  … {} more: {key}", super::count(left + 1, "line")),
+            &format!("  » {} more: {key}", super::count(left + 1, "line")),
             Role::Key,
         );
     }

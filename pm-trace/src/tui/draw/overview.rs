@@ -125,7 +125,7 @@ fn devices(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> Rect {
 
 /// The worst finding, in the words of the report. Returns how many lines it took.
 fn finding(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
-    let Some(finding) = app.scene.findings.first() else {
+    let Some(finding) = app.worst() else {
         canvas.title(area, "findings");
         let told = match cycle(app).map(|cycle| cycle.outcome) {
             Some(Outcome::Resumed) => ("√ nothing wrong was found", Role::Good),
@@ -144,7 +144,7 @@ fn finding(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     for line in text.lines().filter(|line| !line.is_empty()) {
         if y >= inner.bottom() {
             // There is more: the last line says where.
-            let told = format!("  … {} shows all of it", app.keymap.first(crate::tui::action::Action::Open));
+            let told = format!("  » {} shows all of it", app.keymap.first(crate::tui::action::Action::Open));
             canvas.put(inner.x, inner.bottom() - 1, inner.width, &" ".repeat(columns), Role::Dim);
             canvas.put(inner.x, inner.bottom() - 1, inner.width, &told, Role::Key);
             break;
@@ -160,7 +160,7 @@ fn waits(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let rows = &app.scene.waits.rows;
     let heads: Vec<usize> = (0..rows.len()).filter(|&n| rows[n].relation.is_none()).collect();
     let over = app.model().transition().is_none_or(crate::model::Transition::is_complete);
-    if over || area.height < 3 || app.scene.findings.iter().any(|finding| finding.severity > Severity::Info) {
+    if over || area.height < 3 || app.worst().is_some_and(|finding| finding.severity > Severity::Info) {
         return 0;
     }
     let inner = canvas.title(area, &format!("waiting now: {}", heads.len()));

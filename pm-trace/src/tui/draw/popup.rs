@@ -9,18 +9,22 @@ use ratatui::layout::Rect;
 
 type Lines = Vec<(Role, String)>;
 
-pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
-    match app.popups.last() {
-        None => {}
+pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
+    let first = match app.popups.last() {
+        None => return,
         Some(Popup::Help { scroll }) => frame(canvas, area, "keys", &help(app), *scroll),
         Some(Popup::Detail { title, lines, scroll }) => frame(canvas, area, title, lines, *scroll),
         Some(Popup::Filter { text, wrong }) => filter(app, canvas, area, text, wrong.as_deref()),
         Some(Popup::Suspend) => frame(canvas, area, "suspend this machine?", &question(app), 0),
+    };
+    // Whoever scrolled beyond the end must not have to come all the way back.
+    if let Some(Popup::Help { scroll } | Popup::Detail { scroll, .. }) = app.popups.last_mut() {
+        *scroll = first;
     }
 }
 
-/// A box around lines, as large as they need.
-fn frame(canvas: &mut Canvas<'_>, area: Rect, title: &str, lines: &Lines, scroll: usize) {
+/// A box around lines, as large as they need. Returns the first line shown.
+fn frame(canvas: &mut Canvas<'_>, area: Rect, title: &str, lines: &Lines, scroll: usize) -> usize {
     let widest = lines.iter().map(|(_, line)| line.chars().count()).chain([title.chars().count() + 4]).max();
     let width = u16::try_from(widest.unwrap_or(0) + 4).unwrap_or(u16::MAX).clamp(40, area.width - 4);
     let wrapped = wrap(lines, usize::from(width - 4));
@@ -44,6 +48,7 @@ fn frame(canvas: &mut Canvas<'_>, area: Rect, title: &str, lines: &Lines, scroll
             Role::Key,
         );
     }
+    first
 }
 
 fn border(canvas: &mut Canvas<'_>, area: Rect, title: &str) {
@@ -128,7 +133,7 @@ fn terms(view: View) -> Lines {
     out
 }
 
-fn filter(app: &App, canvas: &mut Canvas<'_>, area: Rect, text: &str, wrong: Option<&str>) {
+fn filter(app: &App, canvas: &mut Canvas<'_>, area: Rect, text: &str, wrong: Option<&str>) -> usize {
     let mut lines = vec![(Role::Name, format!("> {text}_"))];
     if let Some(wrong) = wrong {
         lines.push((Role::Bad, wrong.to_owned()));
@@ -136,7 +141,7 @@ fn filter(app: &App, canvas: &mut Canvas<'_>, area: Rect, text: &str, wrong: Opt
     lines.push((Role::Dim, "enter applies, esc leaves, ctrl-u clears; an empty filter shows all".to_owned()));
     lines.push((Role::Text, String::new()));
     lines.extend(terms(app.view));
-    frame(canvas, area, &format!("filter of {}", app.view.name()), &lines, 0);
+    frame(canvas, area, &format!("filter of {}", app.view.name()), &lines, 0)
 }
 
 fn question(app: &App) -> Lines {

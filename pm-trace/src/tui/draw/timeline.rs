@@ -2,12 +2,16 @@
 
 use super::Canvas;
 use crate::diagnose::{relative, seconds};
-use crate::event::Nanos;
+use crate::event::{Nanos, ObjId};
 use crate::history::{Lane, Span, SpanKind};
 use crate::tui::app::App;
 use crate::tui::lanes;
 use crate::tui::theme::Role;
 use ratatui::layout::Rect;
+use std::collections::HashSet;
+
+/// A part of a critical path, in bars and at the left.
+const PATH: &str = "≡";
 
 pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let filter = match app.timeline.filter.trim() {
@@ -23,10 +27,15 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(3), ..inner };
     app.hits.bars = Rect { y: rows.y, height: rows.height, ..bars };
     let marked = lanes::marked(&app.scene.findings);
+    let path: HashSet<ObjId> = app.timeline.inside(&app.critical).map(|part| part.dev).collect();
     super::list(app, canvas, rows, |app, canvas, row, number| {
         let Some(&lane) = app.scene.lanes.get(number) else { return };
-        let mark = if marked.contains(&lane) { "!" } else { " " };
-        canvas.put(row.x, row.y, 1, mark, Role::Bad);
+        let (mark, role) = match lane {
+            lane if marked.contains(&lane) => ("!", Role::Bad),
+            Lane::Device(dev) if path.contains(&dev) => (PATH, Role::Path),
+            _ => (" ", Role::Text),
+        };
+        canvas.put(row.x, row.y, 1, mark, role);
         let role = match lane {
             Lane::Phases => Role::Title,
             _ if marked.contains(&lane) => Role::Bad,
@@ -115,8 +124,22 @@ fn draw_bars(app: &App, canvas: &mut Canvas<'_>, bars: Rect, lane: Lane) {
             canvas.put(bars.x + u16::try_from(place).unwrap_or(0), bars.y, 1, symbol, role);
         }
     }
-    if lane == Lane::Phases {
-        phase_names(app, canvas, bars);
+    match lane {
+        Lane::Phases => phase_names(app, canvas, bars),
+        Lane::Device(dev) => draw_path(app, canvas, bars, dev),
+        Lane::Task(_) => {}
+    }
+}
+
+/// The device's parts of critical paths, over its bars.
+fn draw_path(app: &App, canvas: &mut Canvas<'_>, bars: Rect, dev: ObjId) {
+    let view = &app.timeline;
+    for part in view.inside(&app.critical).filter(|part| part.dev == dev) {
+        let from = column(app, bars, part.start.max(view.from)).unwrap_or(bars.x);
+        let to = column(app, bars, part.end.min(view.to)).unwrap_or(bars.right() - 1);
+        for x in from..=to.min(bars.right() - 1) {
+            canvas.put(x, bars.y, 1, PATH, Role::Path);
+        }
     }
 }
 
@@ -150,13 +173,14 @@ fn under_cursor(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     if let Some(&lane) = app.scene.lanes.get(app.list().selected) {
         let spans = app.history.spans();
         let over = spans.of(lane).filter(|span| span.start <= now && span.end.is_none_or(|end| end >= now));
-        let told: Vec<String> = over
+        let mut told: Vec<String> = over
             .map(|span| {
                 let took =
                     span.end.map_or("not ended".to_owned(), |end| seconds(end.saturating_sub(span.start)));
                 format!("{} ({took}, from {})", spans.label(span), relative(app.base(), span.start))
             })
             .collect();
+        told.extend(on_path(app, lane));
         let told = if told.is_empty() { "nothing".to_owned() } else { told.join("; ") };
         let text = format!("{} at {}: {told}", lanes::name(&app.history, lane), relative(app.base(), now));
         canvas.put(area.x + 1, area.y, area.width - 1, &text, Role::Name);
@@ -164,7 +188,7 @@ fn under_cursor(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let mut x = area.x + 1;
     for (kind, name) in [
         (SpanKind::Callback, "callback"),
-        (SpanKind::Step(crate::event::Step::Resume), "rest of the step"),
+        (SpanKind::Step(crate::event::Step::Resume), "step"),
         (SpanKind::Wait, "waits"),
         (SpanKind::ErrorHandling, "error handling"),
         (SpanKind::Work, "work"),
@@ -173,5 +197,16 @@ fn under_cursor(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), symbol, role) + 1;
         x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), name, Role::Dim) + 2;
     }
-    canvas.put(x, area.y + 1, area.right().saturating_sub(x), "! in a finding", Role::Bad);
+    x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), PATH, Role::Path) + 1;
+    x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), "critical path", Role::Dim) + 2;
+    canvas.put(x, area.y + 1, area.right().saturating_sub(x), "! finding", Role::Bad);
+}
+
+/// What the lane's longest part of a critical path in sight costs.
+fn on_path(app: &App, lane: Lane) -> Option<String> {
+    let Lane::Device(dev) = lane else { return None };
+    let parts = app.timeline.inside(&app.critical).filter(|part| part.dev == dev);
+    let part = parts.max_by_key(|part| part.end - part.start)?;
+    let gain = part.gain.map_or(String::new(), |gain| format!(", without it {} less", seconds(gain)));
+    Some(format!("critical for dpm_{} with {}{gain}", part.step, seconds(part.end - part.start)))
 }
