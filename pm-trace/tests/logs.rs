@@ -54,3 +54,15 @@ fn a_callback_of_25_s_is_one_stall_that_ended() {
     assert!(finding.title.ends_with("was slow and ended after 26.5 s"), "{}", finding.title);
     assert!(finding.explanation.contains("inside the callback of slow_supplier"), "{}", finding.explanation);
 }
+
+/// The buffer's own form, with its heading and the stall told twice.
+#[test]
+fn a_trace_instance_that_outlived_a_reset_tells_of_the_deadlock() {
+    let place = "sys/kernel/tracing/instances/pmtrace/trace";
+    let recovered = recovered(place, log!("6.12-instance.txt"));
+    let [told] = &recovered.told[..] else { panic!("{recovered:#?}") };
+    assert_deadlock(&told.finding, Confidence::Likely);
+    assert!(told.from.len() == 1 && told.from[0].ends_with(place), "{:?}", told.from);
+    let source = recovered.sources.iter().find(|source| source.holds_evidence).unwrap();
+    assert_eq!(source.kind, "trace instance");
+}
