@@ -14,7 +14,9 @@ mod work;
 mod tests;
 
 use super::ids::{ObjectIds, SymbolIds, Symbolise};
-use crate::event::{AtaOp, Body, Comm, CommandStage, Event, Frame, ObjId, ScsiOp, Stack, SymId, TaskRef};
+use crate::event::{
+    AtaOp, Body, Comm, CommandStage, Event, Frame, ObjId, ScsiOp, Stack, SymId, TaskRef, whole_microseconds,
+};
 use pm_trace_common::header::{Header, Kind, Record};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::lock::{Owner, flags as lock_flags};
@@ -116,7 +118,7 @@ impl Decoder {
         let kind = Kind::from_id(header.kind).ok_or(DecodeError::UnknownKind(header.kind))?;
         let hook = Hook::from_index(header.hook).ok_or(DecodeError::UnknownHook(header.hook))?;
         let mut event = Event {
-            time: header.time,
+            time: whole_microseconds(header.time),
             cpu: header.cpu,
             task: TaskRef { tid: header.tid, comm: comm(header.comm) },
             body: Body::Symbol { id: SymId(0), name: String::new(), module: String::new() },
@@ -125,7 +127,7 @@ impl Decoder {
         match self.body(kind, bytes, &event, out) {
             Ok(body) => {
                 event.body = body;
-                out.push(event);
+                out.push(event.to_microseconds());
                 Ok(hook)
             }
             Err(error) => {

@@ -16,13 +16,15 @@ pub fn session(system: &dyn System, layout: &Layout, probes: &Probes, options: &
             Placement::Loaded => (None, Some("loaded, not attached".to_owned())),
             Placement::Skipped(reason) => (None, Some(reason.clone())),
         };
+        // Nothing is lost without a hook that is there.
+        let lost = if place.is_none() { spec.lost } else { "" };
         ProbeRecord {
             hook: spec.hook.program().to_owned(),
             subject: spec.subject.to_owned(),
             meaning: spec.meaning.to_owned(),
             place,
             skipped,
-            lost: spec.lost.to_owned(),
+            lost: lost.to_owned(),
         }
     });
     let missing = layout.missing.iter().map(|missing| {

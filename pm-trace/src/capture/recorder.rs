@@ -10,7 +10,7 @@ pub use super::options::{RecordError, RecordOptions, WatchdogOptions};
 use super::probes::{Placement, Probes};
 use super::watchdog::{self, Flavour};
 use crate::diagnose::{self, Analysis, Finding};
-use crate::event::{Body, Event, Nanos, TaskRef};
+use crate::event::{Body, Event, Nanos, TaskRef, whole_microseconds};
 use crate::kernel::symbols::Symbols;
 use crate::kernel::system::System;
 use crate::kernel::{clock, layout};
@@ -422,7 +422,7 @@ fn is_snapshot_since(event: &Event, began: Nanos) -> bool {
     event.time >= began && matches!(event.body, Body::TaskSnapshot { .. })
 }
 
-/// Nanoseconds of the clock that events carry.
+/// The clock that events carry, as they carry it.
 pub fn boottime() -> Nanos {
-    clock::now().boottime
+    whole_microseconds(clock::now().boottime)
 }

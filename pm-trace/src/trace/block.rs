@@ -1,7 +1,7 @@
 //! The bytes of the file header and of block headers.
 
 /// Version of the format this program writes, and the newest one it reads.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 
 /// Most bytes of a block's payload. A reader refuses larger ones, a writer makes none.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -9,8 +9,11 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 /// Most bytes of one encoded event.
 pub const MAX_EVENT: usize = 64 * 1024;
 
-/// Bytes of payload after which a writer closes a block of events.
-pub(super) const TARGET_PAYLOAD: usize = 64 * 1024;
+/// Most bytes that a payload has when it is unpacked. A reader refuses more.
+pub(super) const MAX_UNPACKED: usize = 4 << 20;
+
+/// Most bytes of the rows that a block of columns stands for. A reader refuses more.
+pub(super) const MAX_ROWS: usize = 4 << 20;
 
 /// First bytes of a file. The first byte is no text and the line ends reveal a transfer that changes them.
 pub(super) const FILE_MAGIC: [u8; 8] = *b"\x89PMT\r\n\x1a\n";
@@ -40,6 +43,16 @@ pub(super) mod kind {
     pub const CHECKPOINT: u16 = 3;
     /// Clean end, CBOR. The last block.
     pub const END: u16 = 4;
+    /// Events, in columns.
+    pub const COLUMNS: u16 = 5;
+}
+
+/// How a payload is packed.
+pub(super) mod packing {
+    /// Not at all.
+    pub const NONE: u16 = 0;
+    /// As one Zstandard frame, which tells the size of its content.
+    pub const ZSTD: u16 = 1;
 }
 
 /// A block header whose own checksum is right.
@@ -47,6 +60,8 @@ pub(super) mod kind {
 pub(super) struct BlockHeader {
     /// A [`kind`], or one that this version does not know.
     pub kind: u16,
+    /// A [`packing`], or one that this version does not know.
+    pub packing: u16,
     /// Number of the block in its trace, from 0.
     pub sequence: u32,
     /// Bytes of payload, at most [`MAX_PAYLOAD`].
@@ -89,13 +104,13 @@ pub(super) fn parse_file_header(bytes: &[u8]) -> FileHeader {
     }
 }
 
-/// A whole block: header and payload. The payload is at most [`MAX_PAYLOAD`] bytes.
-pub(super) fn block(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+/// A whole block: header and payload, which is at most [`MAX_PAYLOAD`] bytes.
+pub(super) fn block(kind: u16, packing: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     debug_assert!(payload.len() <= MAX_PAYLOAD);
     let mut bytes = Vec::with_capacity(BLOCK_HEADER + payload.len());
     bytes.extend_from_slice(&BLOCK_MAGIC);
     bytes.extend_from_slice(&kind.to_le_bytes());
-    bytes.extend_from_slice(&[0; 2]);
+    bytes.extend_from_slice(&packing.to_le_bytes());
     bytes.extend_from_slice(&sequence.to_le_bytes());
     bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
@@ -114,6 +129,7 @@ pub(super) fn parse_block_header(bytes: &[u8]) -> Option<BlockHeader> {
     let length = u32_at(header, 12) as usize;
     (length <= MAX_PAYLOAD).then(|| BlockHeader {
         kind: u16_at(header, 4),
+        packing: u16_at(header, 6),
         sequence: u32_at(header, 8),
         length,
         payload_crc: u32_at(header, 16),

@@ -1,5 +1,6 @@
 //! A bounded queue of blocks in front of a sink, emptied by the caller or by a thread of its own.
 
+use super::packet::Packet;
 use super::sink::Sink;
 use crate::patient::GiveUp;
 use crate::pulse::Pulse;
@@ -54,7 +55,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Arc<[u8]>>,
+    queue: VecDeque<Arc<Packet>>,
     bytes: usize,
     dropped: u64,
     /// The newest failure; cleared by a success.
@@ -91,13 +92,13 @@ impl Output {
     }
 
     /// Queues a block. If too much waits already, the block is dropped and counted.
-    pub(super) fn offer(&self, block: Arc<[u8]>) {
+    pub(super) fn offer(&self, block: Arc<Packet>) {
         let mut state = self.shared.lock();
-        if state.bytes + block.len() > self.limit {
+        if state.bytes + block.size() > self.limit {
             state.dropped += 1;
             return;
         }
-        state.bytes += block.len();
+        state.bytes += block.size();
         state.queue.push_back(block);
         drop(state);
         self.shared.changed.notify_all();
@@ -227,7 +228,7 @@ enum Worked {
 fn work(shared: &Shared, sink: &mut dyn Sink, on_error: OnError) -> Worked {
     let Some(block) = shared.lock().queue.front().cloned() else { return Worked::Nothing };
     let offset = sink.written();
-    let written = shared.pulse.busy(|| sink.write(&block));
+    let written = shared.pulse.busy(|| sink.write(block.bytes()));
     let mut state = shared.lock();
     let failed = written.is_err();
     match written {
@@ -241,7 +242,7 @@ fn work(shared: &Shared, sink: &mut dyn Sink, on_error: OnError) -> Worked {
         return Worked::Failed;
     }
     state.queue.pop_front();
-    state.bytes -= block.len();
+    state.bytes -= block.size();
     state.dropped += u64::from(failed);
     Worked::Wrote
 }

@@ -4,6 +4,7 @@ use super::block::{
     self, BlockHeader, EVENT_PREFIX, EVENTS_PREFIX, FILE_HEADER, FORMAT_VERSION, FileHeader, MAX_EVENT, kind,
 };
 use super::note::{Notes, Problem};
+use super::packet;
 use super::scan::{Blocks, Next};
 use super::{Checkpoint, Error, Note, Result, Session, Totals};
 use crate::event::{Body, Event, Nanos, TaskRef};
@@ -210,45 +211,72 @@ impl<R: Read> Trace<R> {
     /// Takes in a block. True if it has events to be read.
     fn take_block(&mut self, header: &BlockHeader) -> bool {
         let offset = self.blocks.position();
-        match header.kind {
-            kind::SESSION => match decode::<Session>(self.blocks.payload(header)) {
-                Ok(session) => self.session = self.session.take().or(Some(session)),
-                Err(reason) => self.notes.session_missing(&reason),
-            },
-            kind::EVENTS => return self.take_events(header, offset),
-            kind::CHECKPOINT => match decode(self.blocks.payload(header)) {
-                Ok(checkpoint) => self.summary.checkpoint = Some(checkpoint),
-                Err(reason) => self.notes.add(offset, 0, Problem::BadBlock { what: "checkpoint", reason }),
-            },
-            kind::END => match decode::<Totals>(self.blocks.payload(header)) {
-                Ok(totals) => {
-                    self.expect_event(totals.events, offset);
-                    self.summary.totals = Some(totals);
-                }
-                Err(reason) => {
-                    self.notes.add(offset, 0, Problem::BadBlock { what: "end of the trace", reason });
-                }
-            },
-            kind => self.notes.unknown_block(kind, offset),
+        let what = match header.kind {
+            kind::SESSION => "session",
+            kind::EVENTS | kind::COLUMNS => "block of events",
+            kind::CHECKPOINT => "checkpoint",
+            kind::END => "end of the trace",
+            kind => {
+                self.notes.unknown_block(kind, offset);
+                return false;
+            }
+        };
+        let unpacked = packet::unpack(header.packing, self.blocks.payload(header));
+        match unpacked.and_then(|payload| self.take_payload(header.kind, &payload, offset)) {
+            Ok(has_events) => has_events,
+            Err(reason) if header.kind == kind::SESSION => {
+                self.notes.session_missing(&reason);
+                false
+            }
+            Err(reason) => {
+                self.notes.add(offset, 0, Problem::BadBlock { what, reason });
+                false
+            }
         }
-        false
     }
 
-    fn take_events(&mut self, header: &BlockHeader, offset: u64) -> bool {
-        let payload = self.blocks.payload(header);
-        if payload.len() < EVENTS_PREFIX {
-            let reason = "it is too short".to_owned();
-            self.notes.add(offset, 0, Problem::BadBlock { what: "block of events", reason });
-            return false;
+    fn take_payload(&mut self, kind: u16, payload: &[u8], offset: u64) -> std::result::Result<bool, String> {
+        match kind {
+            kind::SESSION => {
+                let session = decode::<Session>(payload)?;
+                self.session = self.session.take().or(Some(session));
+            }
+            kind::CHECKPOINT => self.summary.checkpoint = Some(decode(payload)?),
+            kind::END => {
+                let mut totals = decode::<Totals>(payload)?;
+                if totals.hooks.is_empty() {
+                    totals.hooks = self.summary.checkpoint.clone().unwrap_or_default().hooks;
+                }
+                self.expect_event(totals.events, offset);
+                self.summary.totals = Some(totals);
+            }
+            _ => {
+                self.take_events(kind, payload, offset)?;
+                return Ok(true);
+            }
         }
-        let first = block::u64_at(payload, 0);
+        Ok(false)
+    }
+
+    fn take_events(&mut self, kind: u16, payload: &[u8], offset: u64) -> std::result::Result<(), String> {
+        let (number, events) = payload.split_at_checked(EVENTS_PREFIX).ok_or("it is too short")?;
         self.events.clear();
-        self.events.extend_from_slice(payload);
+        self.events.extend_from_slice(number);
+        if kind == kind::COLUMNS {
+            // What was unpacked before a fault is good.
+            if let Err(reason) = packet::unpack_columns(events, &mut self.events) {
+                let what = "rest of a block of events";
+                self.notes.add(offset, 0, Problem::BadBlock { what, reason });
+            }
+        } else {
+            self.events.extend_from_slice(events);
+        }
         self.events_offset = offset + block::BLOCK_HEADER as u64;
         self.cursor = EVENTS_PREFIX;
+        let first = block::u64_at(number, 0);
         self.expect_event(first, offset);
         self.next_event = first;
-        true
+        Ok(())
     }
 
     /// Notes the events that are missing if the next one has number `number`.

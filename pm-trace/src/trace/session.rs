@@ -118,7 +118,7 @@ pub struct ProbeRecord {
     /// Why it was put on none.
     #[n(4)]
     pub skipped: Option<String>,
-    /// What a trace without it lacks.
+    /// What a trace without it lacks; empty if it was put somewhere.
     #[n(5)]
     pub lost: String,
 }

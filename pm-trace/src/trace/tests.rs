@@ -1,7 +1,8 @@
-mod arbitrary;
+pub(super) mod arbitrary;
 mod damage;
 mod outputs;
 mod properties;
+mod recorded;
 
 use super::*;
 use crate::event::{Body, Comm, Event, TaskRef};

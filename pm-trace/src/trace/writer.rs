@@ -1,7 +1,8 @@
 //! Writing a trace.
 
-use super::block::{self, EVENT_PREFIX, EVENTS_PREFIX, MAX_EVENT, MAX_PAYLOAD, TARGET_PAYLOAD, kind};
+use super::block::{self, EVENT_PREFIX, EVENTS_PREFIX, MAX_EVENT, MAX_PAYLOAD, kind};
 use super::output::{OnError, Output};
+use super::packet::{Effort, Packet};
 use super::sink::{FileSink, Sink, StreamSink, open_tee};
 use super::{Checkpoint, Error, Result, Session, Totals};
 use crate::event::{Body, Event};
@@ -19,6 +20,13 @@ const FILE_BACKLOG: usize = 256 << 20;
 
 /// Most bytes that wait for the second output.
 const TEE_BACKLOG: usize = 16 << 20;
+
+/// Bytes of events, unpacked, after which a block is closed: the larger, the smaller is the file. Nothing is durable
+/// before it is synchronised, which closes a block too.
+const BLOCK: usize = 512 * 1024;
+
+/// The same where a second output gets them, which is to have them soon.
+const BLOCK_FOR_TEE: usize = 64 * 1024;
 
 /// How long [`Writer::finish`] waits for threads whose output blocks.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -80,6 +88,8 @@ pub struct Writer {
     events: u64,
     blocks: u32,
     background: bool,
+    /// The last checkpoint, so that what did not change since is not written again.
+    checkpoint: Option<Checkpoint>,
 }
 
 struct Tee {
@@ -125,13 +135,14 @@ impl Writer {
                 Pulse::new("trace-file", "the trace does not reach the disk"),
             ),
             tee: None,
-            payload: Vec::with_capacity(TARGET_PAYLOAD + MAX_EVENT),
+            payload: Vec::new(),
             pending: 0,
             events: 0,
             blocks: 0,
             background: false,
+            checkpoint: None,
         };
-        writer.send(block::file_header().to_vec());
+        writer.send(Packet::bare(block::file_header().to_vec()));
         writer.send_cbor(kind::SESSION, "session", session)?;
         Ok(writer)
     }
@@ -153,9 +164,9 @@ impl Writer {
             OnError::Drop,
             Pulse::new("trace-tee", "the second output gets no more of the trace"),
         );
-        output.offer(block::file_header().as_slice().into());
+        output.offer(Packet::bare(block::file_header().to_vec()).into());
         // The session again, under its own number: the copy begins like the file.
-        output.offer(block::block(kind::SESSION, 0, &cbor("session", session)?).into());
+        output.offer(Packet::block(kind::SESSION, 0, cbor("session", session)?, Effort::Full).into());
         self.tee = Some(Tee { path: path.to_owned(), output });
         if self.background { self.go_background() } else { Ok(()) }
     }
@@ -196,7 +207,8 @@ impl Writer {
     /// If the file starts to fail; see [`Writer`]. The event is kept.
     pub fn append(&mut self, event: &Event) -> Result<()> {
         self.push(event);
-        if self.payload.len() >= TARGET_PAYLOAD { self.flush_block() } else { Ok(()) }
+        let most = if self.tee.is_some() { BLOCK_FOR_TEE } else { BLOCK };
+        if self.payload.len() >= most { self.flush_block() } else { Ok(()) }
     }
 
     fn push(&mut self, event: &Event) {
@@ -228,23 +240,25 @@ impl Writer {
     pub fn flush_block(&mut self) -> Result<()> {
         if self.pending > 0 {
             debug_assert!(self.payload.len() > EVENTS_PREFIX);
-            let block = block::block(kind::EVENTS, self.blocks, &self.payload);
-            self.payload.clear();
+            let payload = std::mem::take(&mut self.payload);
             self.pending = 0;
-            self.blocks += 1;
-            self.send(block);
+            self.send_block(kind::EVENTS, payload);
         }
         self.report()
     }
 
-    /// Adds counters, after the events so far.
+    /// Adds counters, after the events so far; none if they stand there already.
     ///
     /// # Errors
     ///
     /// If the file starts to fail; see [`Writer`]. Or if they do not fit a block.
     pub fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         self.flush_block()?;
-        self.send_cbor(kind::CHECKPOINT, "checkpoint", checkpoint)?;
+        let same = |last: &Checkpoint| last.cycles == checkpoint.cycles && last.hooks == checkpoint.hooks;
+        if !self.checkpoint.as_ref().is_some_and(same) {
+            self.send_cbor(kind::CHECKPOINT, "checkpoint", checkpoint)?;
+            self.checkpoint = Some(checkpoint.clone());
+        }
         self.report()
     }
 
@@ -267,7 +281,11 @@ impl Writer {
     pub fn finish(mut self, totals: Totals) -> Result<Status> {
         // A failure here is met again below.
         let _ = self.flush_block();
-        let totals = Totals { events: self.events, blocks_lost: self.file.dropped(), ..totals };
+        let mut totals = Totals { events: self.events, blocks_lost: self.file.dropped(), ..totals };
+        if self.checkpoint.as_ref().is_some_and(|last| last.hooks == totals.hooks) {
+            // Readers take them from there.
+            totals.hooks.clear();
+        }
         self.send_cbor(kind::END, "totals", &totals)?;
         if let Some(tee) = &mut self.tee {
             // Its thread writes what waits; one that does not end in time ends with the program.
@@ -322,18 +340,23 @@ impl Writer {
     }
 
     fn send_cbor<T: Encode<()>>(&mut self, kind: u16, what: &'static str, value: &T) -> Result<()> {
-        let block = block::block(kind, self.blocks, &cbor(what, value)?);
-        self.blocks += 1;
-        self.send(block);
+        self.send_block(kind, cbor(what, value)?);
         Ok(())
     }
 
-    fn send(&mut self, bytes: Vec<u8>) {
-        let bytes: Arc<[u8]> = bytes.into();
+    fn send_block(&mut self, kind: u16, payload: Vec<u8>) {
+        let effort = if self.background { Effort::Little } else { Effort::Full };
+        let packet = Packet::block(kind, self.blocks, payload, effort);
+        self.blocks += 1;
+        self.send(packet);
+    }
+
+    fn send(&mut self, packet: Packet) {
+        let packet = Arc::new(packet);
         if let Some(tee) = &self.tee {
-            tee.output.offer(Arc::clone(&bytes));
+            tee.output.offer(Arc::clone(&packet));
         }
-        self.file.offer(bytes);
+        self.file.offer(packet);
         self.file.drain();
     }
 

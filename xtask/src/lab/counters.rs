@@ -13,6 +13,9 @@ const BLOCK_MAGIC: &[u8] = b"\x9ePMB";
 
 /// Kind of a block that holds counters.
 const CHECKPOINT: u16 = 3;
+/// A payload that is one Zstandard frame, and the most that one may hold.
+const ZSTD: u16 = 1;
+const MAX_UNPACKED: usize = 4 << 20;
 
 /// What the programs of a hook counted, and what of it arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +52,14 @@ pub(crate) type Hooks = BTreeMap<String, Counts>;
 pub(crate) fn cycles(trace: &[u8]) -> Result<Vec<Hooks>> {
     let mut cycles = Vec::new();
     let mut before = Hooks::new();
-    for payload in checkpoints(trace) {
+    for (packing, payload) in checkpoints(trace) {
+        let unpacked;
+        let payload = if packing == ZSTD {
+            unpacked = zstd::bulk::decompress(payload, MAX_UNPACKED)?;
+            &unpacked
+        } else {
+            payload
+        };
         let (number, now) = checkpoint(payload)?;
         // The first checkpoint with a number stands at the end of that cycle; further ones are in the next.
         if number != cycles.len() as u64 + 1 {
@@ -64,18 +74,19 @@ pub(crate) fn cycles(trace: &[u8]) -> Result<Vec<Hooks>> {
     Ok(cycles)
 }
 
-/// The payloads of all checkpoints up to the first byte that is no block.
-fn checkpoints(trace: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The payloads of all checkpoints up to the first byte that is no block, and how each is packed.
+fn checkpoints(trace: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = trace.get(FILE_HEADER..).unwrap_or_default();
     let blocks = std::iter::from_fn(move || {
         let (header, behind) = rest.split_at_checked(BLOCK_HEADER)?;
         let kind = u16::from_le_bytes([header[4], header[5]]);
+        let packing = u16::from_le_bytes([header[6], header[7]]);
         let length = u32::from_le_bytes([header[12], header[13], header[14], header[15]]);
         let (payload, behind) = behind.split_at_checked(usize::try_from(length).ok()?)?;
         rest = behind;
-        header.starts_with(BLOCK_MAGIC).then_some((kind, payload))
+        header.starts_with(BLOCK_MAGIC).then_some((kind, packing, payload))
     });
-    blocks.filter(|(kind, _)| *kind == CHECKPOINT).map(|(_, payload)| payload)
+    blocks.filter(|(kind, ..)| *kind == CHECKPOINT).map(|(_, packing, payload)| (packing, payload))
 }
 
 /// `[time, cycles, [[name, hits, sent, lost, errors, received], ...]]`
@@ -179,6 +190,13 @@ mod tests {
         assert_eq!(rows, [(400, 100), (600, 30)]);
         bytes.truncate(bytes.len() - 1);
         assert_eq!(super::cycles(&bytes).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn packed_checkpoints_are_read() {
+        let mut bytes = trace(&[(CHECKPOINT, zstd::bulk::compress(&payload(1, 400, 100), 3).unwrap())]);
+        bytes[FILE_HEADER + 6] = 1;
+        assert_eq!(cycles(&bytes).unwrap()[0]["phase"].hits, 400);
     }
 
     #[test]

@@ -249,6 +249,6 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
 }
 
 /// A few events of any kind.
-pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
+pub(in super::super) fn events() -> impl Strategy<Value = Vec<Event>> {
     vec(event(), 0..60)
 }

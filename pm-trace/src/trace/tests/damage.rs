@@ -128,7 +128,7 @@ fn a_newer_format_is_refused() {
     bytes[8..10].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
     let crc = crc32fast::hash(&bytes[..12]);
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
-    assert!(refused(&bytes).contains("has format version 2, this program reads up to version 1"));
+    assert!(refused(&bytes).contains("has format version 3, this program reads up to version 2"));
 }
 
 /// A trace with blocks of its own behind the session.
@@ -136,7 +136,7 @@ fn with_blocks(more: &[(u16, Vec<u8>)]) -> Vec<u8> {
     let whole = trace_of(&[], 1);
     let mut bytes = whole[..blocks(&whole)[1]].to_vec();
     for (number, (kind, payload)) in more.iter().enumerate() {
-        bytes.extend(block::block(*kind, number as u32 + 1, payload));
+        bytes.extend(block::block(*kind, 0, number as u32 + 1, payload));
     }
     bytes
 }
@@ -211,7 +211,7 @@ fn numbers_that_lie_do_no_harm() {
 #[test]
 fn a_file_made_to_be_slow_is_read_in_time() {
     // Headers that each claim a long, wrong payload.
-    let mut header = block::block(kind::EVENTS, 1, &vec![0; MAX_PAYLOAD]);
+    let mut header = block::block(kind::EVENTS, 0, 1, &vec![0; MAX_PAYLOAD]);
     header.truncate(BLOCK_HEADER);
     let mut bytes = trace_of(&[], 1);
     bytes.extend(header.repeat(400_000));
@@ -224,14 +224,15 @@ fn a_file_made_to_be_slow_is_read_in_time() {
 fn notes_are_bounded() {
     let mut bytes = with_blocks(&[]);
     for number in 0..3000 {
-        bytes.extend(block::block(200 + number as u16, number * 2 + 2, &[]));
+        bytes.extend(block::block(200 + number as u16, 0, number * 2 + 2, &[]));
     }
     let (_, trace) = read_all(&bytes).unwrap();
     assert!(trace.notes().len() < 300);
     assert!(notes(&trace).iter().any(|n| n.contains("further note(s)")));
 }
 
-/// The bytes that `docs/trace-format.md` describes.
+/// The bytes that `docs/trace-format.md` describes: events in rows, as version 1 wrote them and small blocks still
+/// are.
 #[test]
 fn the_format_is_as_documented() {
     let event = phase(5);
@@ -242,7 +243,7 @@ fn the_format_is_as_documented() {
     // [1, []]
     assert_eq!(minicbor::to_vec(Mode::Live).unwrap(), b"\x82\x01\x80");
     let bytes = trace_of(&[event], 1);
-    assert_eq!(bytes[..12], *b"\x89PMT\r\n\x1a\n\x01\0\0\0");
+    assert_eq!(bytes[..12], *b"\x89PMT\r\n\x1a\n\x02\0\0\0");
     let at = blocks(&bytes)[1];
     let mut block = b"\x9ePMB\x02\0\0\0\x01\0\0\0".to_vec();
     let payload = [&[0; 8], [encoded.len() as u8, 0, 0, 0].as_slice(), &encoded].concat();
@@ -251,4 +252,57 @@ fn the_format_is_as_documented() {
     block.extend(crc32fast::hash(&block).to_le_bytes());
     block.extend(payload);
     assert_eq!(bytes[at..blocks(&bytes)[2]], block);
+}
+
+/// Events in columns, before they are packed.
+#[test]
+fn columns_are_as_documented() {
+    let rows: Vec<u8> = [phase(5000), phase(7000)]
+        .iter()
+        .flat_map(|event| {
+            let event = minicbor::to_vec(event).unwrap();
+            [&(event.len() as u32).to_le_bytes(), event.as_slice()].concat()
+        })
+        .collect();
+    #[rustfmt::skip]
+    let expected: [Vec<u8>; 3] = [
+        [
+            // Two events, a unit of 1000 ns, ten columns.
+            &[2, 0xe8, 7, 10][..],
+            // Lengths, as differences to the column before (even: more, odd: fewer), of symbols: task 2, thread id 0,
+            // name 0, kind 2, CPU 2, time 0, number of fields 2, three fields 2 each; of literals; of texts.
+            &[4, 3, 0, 4, 0, 3, 4, 0, 0, 0],
+            &[2, 0, 0, 0, 0, 2, 1, 0, 0, 2],
+            &[0, 0, 14, 13, 0, 0, 0, 22, 21, 0],
+            // Neither guess at the first event's task is right, nor at the second's; three at its kind, ...
+            &[2, 2], &[3, 1], &[1, 0], &[1, 0], &[5, 1], &[5, 1], &[5, 1],
+        ]
+        .concat(),
+        // Task 0 and again, thread 7, seven bytes, kind 10, CPU 1, 5 and 2 microseconds, three fields, a new text, 16, true.
+        vec![8, 8, 7, 7, 8 + 20, 8 + 2, 10, 4, 8 + 6, 5, 8 + 32, 2, 21],
+        b"rtcwakedpm_resume\0".to_vec(),
+    ];
+    assert_eq!(columns::pack(&rows), expected);
+}
+
+#[test]
+fn a_packing_of_a_later_version_is_told() {
+    let mut bytes = with_blocks(&[]);
+    bytes.extend(block::block(kind::EVENTS, 7, 1, &[0; 8]));
+    let (_, trace) = read_all(&bytes).unwrap();
+    assert!(
+        notes(&trace)[0].contains("packed in a way that this version does not know (7)"),
+        "{:?}",
+        notes(&trace)
+    );
+}
+
+/// The smallest frame of Zstandard that claims the largest content.
+#[test]
+fn a_block_that_claims_gigabytes_is_refused() {
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0];
+    let mut bytes = with_blocks(&[]);
+    bytes.extend(block::block(kind::CHECKPOINT, block::packing::ZSTD, 1, &frame));
+    let (_, trace) = read_all(&bytes).unwrap();
+    assert!(notes(&trace)[0].contains("too large"), "{:?}", notes(&trace));
 }

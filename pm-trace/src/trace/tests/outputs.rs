@@ -55,13 +55,13 @@ fn the_session_is_in_the_file_at_once_and_a_lost_writer_leaves_whole_blocks() {
 fn blocks_are_closed_as_they_fill() {
     let memory = Memory::default();
     let mut writer = Writer::stream("memory", memory.clone(), &session()).unwrap();
-    for number in 0..20_000 {
+    for number in 0..50_000 {
         writer.append(&phase(number)).unwrap();
     }
-    assert!(writer.status().blocks > 5);
+    assert!(writer.status().blocks > 3);
     writer.finish(Totals::default()).unwrap();
     let bytes = memory.bytes();
-    assert_eq!(read_all(&bytes).unwrap().0, phases(20_000));
+    assert_eq!(read_all(&bytes).unwrap().0, phases(50_000));
 }
 
 #[test]

@@ -78,13 +78,13 @@ proptest! {
 
     #[test]
     fn any_bytes_in_whole_blocks_are_read_without_panic(
-        payloads in prop::collection::vec((0_u16..6, any::<u32>(), prop::collection::vec(any::<u8>(), 0..200)), 0..8),
+        payloads in prop::collection::vec(((0_u16..7, 0_u16..3), any::<u32>(), prop::collection::vec(any::<u8>(), 0..200)), 0..8),
         in_order in any::<bool>(),
     ) {
         let mut bytes = block::file_header().to_vec();
-        for (number, (kind, sequence, payload)) in payloads.iter().enumerate() {
+        for (number, ((kind, packing), sequence, payload)) in payloads.iter().enumerate() {
             let sequence = if in_order { number as u32 } else { *sequence };
-            bytes.extend(block::block(*kind, sequence, payload));
+            bytes.extend(block::block(*kind, *packing, sequence, payload));
         }
         if let Ok((_, trace)) = read_all(&bytes) {
             trace.notes().iter().for_each(|note| assert!(!note.to_string().is_empty()));

@@ -1,0 +1,114 @@
+use super::super::tests::arbitrary::events;
+use super::*;
+use crate::event::Event;
+use proptest::prelude::*;
+
+/// Rows of encoded events.
+fn rows(events: &[Vec<u8>]) -> Vec<u8> {
+    let row = |event: &Vec<u8>| [&(event.len() as u32).to_le_bytes(), event.as_slice()].concat();
+    events.iter().flat_map(row).collect()
+}
+
+fn encoded(events: &[Event]) -> Vec<Vec<u8>> {
+    events.iter().map(|event| minicbor::to_vec(event).unwrap()).collect()
+}
+
+/// Unpacks parts.
+fn back(parts: &[Vec<u8>; PARTS], rows: &mut Vec<u8>) -> Result<(), Fault> {
+    unpack(parts.each_ref().map(Vec::as_slice), rows)
+}
+
+fn there_and_back(events: &[Vec<u8>]) {
+    let rows = rows(events);
+    let mut again = Vec::new();
+    back(&pack(&rows), &mut again).unwrap();
+    assert_eq!(again, rows);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_way_back_gives_the_same_bytes(events in events(), again in any::<bool>()) {
+        let mut events = encoded(&events);
+        if again {
+            events.extend(events.clone());
+        }
+        there_and_back(&events);
+    }
+
+    /// What is no event, or one of a later version, comes back as well.
+    #[test]
+    fn bytes_that_are_no_event_come_back(
+        events in events(),
+        odd in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..5),
+        changed in any::<(prop::sample::Index, u8)>(),
+    ) {
+        let mut events = encoded(&events);
+        if let Some(event) = events.first_mut() {
+            let at = changed.0.index(event.len());
+            event[at] ^= changed.1;
+        }
+        events.extend(odd);
+        there_and_back(&events);
+    }
+
+    #[test]
+    fn any_bytes_are_unpacked_without_panic(
+        parts in prop::array::uniform3(prop::collection::vec(any::<u8>(), 0..200)),
+    ) {
+        let _ = back(&parts, &mut Vec::new());
+    }
+
+    /// Damage that a checksum would have told, closer to what is right than any bytes.
+    #[test]
+    fn changed_columns_are_unpacked_without_panic(
+        events in events(),
+        changes in prop::collection::vec((0..PARTS, any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut parts = pack(&rows(&encoded(&events)));
+        for (part, at, bits) in changes {
+            let bytes = &mut parts[part];
+            if !bytes.is_empty() {
+                let at = at.index(bytes.len());
+                bytes[at] ^= bits;
+            }
+        }
+        let mut again = Vec::new();
+        let _ = back(&parts, &mut again);
+        prop_assert!(again.len() <= MAX_ROWS + MAX_EVENT);
+    }
+}
+
+/// A few bytes must not become gigabytes.
+#[test]
+fn an_item_named_many_times_is_refused() {
+    let text = "x".repeat(60_000);
+    let fields = vec![0x64, b'a', b'b', b'c', b'd'];
+    let text = minicbor::to_vec(&text).unwrap();
+    // [1, 0, [1, h''], [11, [[text, text, ...]]]]
+    let mut event = vec![0x84, 1, 0, 0x82, 1, 0x40, 0x82, 11, 0x82, 0x83];
+    event.extend(fields.repeat(3));
+    event.extend(fields);
+    there_and_back(&[event]);
+    let mut large = vec![0x84, 1, 0, 0x82, 1, 0x40, 0x82, 11, 0x81, 0x83];
+    large.extend(text.repeat(3));
+    let packed = pack(&rows(&[large]));
+    let mut again = Vec::new();
+    assert_eq!(back(&packed, &mut again), Err("an event is too large"));
+    assert!(again.len() < 4 * MAX_EVENT);
+}
+
+#[test]
+fn a_negative_and_a_huge_number_come_back() {
+    for number in [0, 1, u64::MAX, u64::MAX / 2, 1 << 63] {
+        assert_eq!(streams::unzigzag(streams::zigzag(number)), number);
+    }
+    let event = |time: u64, value: i32| Event {
+        time,
+        cpu: 0,
+        task: crate::event::TaskRef::default(),
+        body: crate::event::Body::Phase { action: "dpm_resume".into(), value, start: true },
+    };
+    there_and_back(&encoded(&[event(u64::MAX, i32::MIN), event(0, i32::MAX), event(1000, -1)]));
+}
