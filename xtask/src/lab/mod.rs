@@ -32,8 +32,8 @@ mod screen;
 mod shapes;
 mod systemd;
 mod tree;
-mod unchanged;
 mod typist;
+mod unchanged;
 mod vmlinux;
 
 use batch::Job;

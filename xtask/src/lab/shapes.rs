@@ -153,7 +153,8 @@ fn told(finding: &Value) -> String {
 
 /// Names of the finding's devices, sorted.
 fn names(finding: &Value) -> Vec<&str> {
-    let mut names: Vec<&str> = elements(finding, "devices").iter().map(|device| text(device, "name")).collect();
+    let mut names: Vec<&str> =
+        elements(finding, "devices").iter().map(|device| text(device, "name")).collect();
     names.sort_unstable();
     names
 }

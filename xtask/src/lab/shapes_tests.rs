@@ -68,10 +68,7 @@ fn a_kernel_may_show_something_else() {
 /// What differs from run to run would make the page stale at once.
 #[test]
 fn a_finding_is_told_without_what_differs_between_runs() {
-    assert_eq!(
-        told(&finding()),
-        "deadlock, proved: a, b; order: nothing"
-    );
+    assert_eq!(told(&finding()), "deadlock, proved: a, b; order: nothing");
     assert_eq!(
         steady("resume of a (x) waits for kworker/u4:3[124] for 4.20 s, mutex #987"),
         "resume of a (x) waits for kworker/u4:3 for N s, mutex N"
