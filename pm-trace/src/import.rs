@@ -83,7 +83,7 @@ pub fn import(logs: &[PathBuf], output: &Path, overwrite: Overwrite) -> Result<I
     let survey = Survey::of(logs)?;
     let session = survey.session();
     let writer = Writer::create(output, &session, overwrite)?;
-    write(survey, writer)
+    write(&survey, writer)
 }
 
 /// The session that [`import`] would write, and its events one by one, for those who want no file.
@@ -97,10 +97,10 @@ pub fn read(logs: &[PathBuf], each: &mut dyn FnMut(&Event) -> trace::Result<()>)
     Ok(session)
 }
 
-fn write(survey: Survey, mut writer: Writer) -> Result<Imported, Error> {
+fn write(survey: &Survey, mut writer: Writer) -> Result<Imported, Error> {
     let mut model = Model::new();
     let mut count = 0;
-    let end = events(&survey, &mut |event| {
+    let end = events(survey, &mut |event| {
         model.apply(event);
         count += 1;
         writer.append(event)
