@@ -18,6 +18,7 @@ mod graph;
 mod guarded;
 mod hazards;
 mod identity;
+mod knots;
 mod known;
 mod loss;
 mod narrate;
@@ -26,12 +27,15 @@ mod notes;
 mod ordering;
 mod pattern;
 mod places;
+mod ports;
+mod queues;
 mod remedy;
 mod rules;
 mod stall;
 mod state;
 mod summary;
 mod waits;
+mod wakeups;
 
 #[cfg(test)]
 mod properties;
@@ -55,10 +59,12 @@ pub use finding::{
 pub use graph::{Edge, Graph, Node};
 pub(crate) use known::{Shape, by_id as known_by_id, issue as known_issue};
 pub use narrate::{narrate, stack_of};
+pub use ports::EhSummary;
 pub use rules::{Condition, Fix, LinkCondition, Rule, RuleError, Rules, Versions};
 pub use state::{DeviceState, Standing, device_name, standing, states};
 pub use summary::{CycleSummary, Outcome, PathPartSummary, PathSummary, PhaseSummary, StepSummary, cycles};
 pub use waits::{WaitRow, Waits, waits};
+pub use wakeups::{AbortSummary, WakeupSummary};
 
 use crate::event::Nanos;
 use crate::model::{Model, Transition};
