@@ -136,7 +136,7 @@ fn in_line(paths: &[PathSummary]) -> String {
 const PORTS: usize = 6;
 
 fn ports(ports: &[EhSummary]) -> String {
-    let told = ports.iter().take(PORTS).map(|port| {
+    let told = ports.iter().filter(|port| port.took >= SHORTEST).take(PORTS).map(|port| {
         let least = if port.ended { "" } else { "at least " };
         let mut parts = vec![format!("{} {least}{}", port.port, seconds(port.took))];
         if port.runs > 1 {
