@@ -21,3 +21,31 @@ pub struct AtaPort {
     /// Return address of the traced function: which inlined caller it was.
     pub caller: u64,
 }
+
+/// The error handler of a port goes back to sleep.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct AtaEhEnd {
+    /// `struct ata_port *`
+    pub port: u64,
+    /// `ap->print_id`
+    pub print_id: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// Error handling resets a link.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct AtaReset {
+    /// `struct ata_port *`
+    pub port: u64,
+    /// `ap->print_id`
+    pub print_id: u32,
+    /// 1 for a hard reset (COMRESET), 0 for a soft one.
+    pub hard: u32,
+    /// 1 at its end, 0 at its start.
+    pub end: u32,
+    /// What it returned, at its end.
+    pub result: i32,
+}

@@ -102,6 +102,8 @@ kinds! {
     RuntimePm = 0x0150 => pm::RuntimePm,
     /// And was answered (tracepoint `rpm:rpm_return_int`).
     RuntimePmEnd = 0x0151 => pm::RuntimePmEnd,
+    /// A wakeup source is activated or deactivated (tracepoints `power:wakeup_source_activate`, `_deactivate`).
+    WakeupSource = 0x0160 => pm::WakeupSource,
 
     /// A task starts to sleep for a lock (tracepoint `lock:contention_begin`).
     LockWait = 0x0201 => lock::LockWait,
@@ -147,6 +149,10 @@ kinds! {
     AtaRescan = 0x0508 => ata::AtaPort,
     /// `ata_port_wait_eh`: a task waits until error handling of the port is over.
     AtaWaitEh = 0x0509 => ata::AtaPort,
+    /// The thread that ran error handling of a port sleeps again (tracepoint `sched:sched_switch`).
+    AtaEhEnd = 0x050a => ata::AtaEhEnd,
+    /// A link is reset (tracepoints `libata:ata_link_hardreset_begin`, `_end`, `ata_link_softreset_*`).
+    AtaReset = 0x050b => ata::AtaReset,
 
     /// `scsi_rescan_device` starts.
     ScsiRescan = 0x0601 => scsi::ScsiDevice,

@@ -79,4 +79,10 @@ hooks! {
     RuntimeSuspend => "runtime_suspend",
     RuntimeReturn => "runtime_return",
     FlushWorkOuter => "flush_work_outer",
+    AtaHardresetBegin => "ata_hardreset_begin",
+    AtaHardresetEnd => "ata_hardreset_end",
+    AtaSoftresetBegin => "ata_softreset_begin",
+    AtaSoftresetEnd => "ata_softreset_end",
+    WakeupActivate => "wakeup_activate",
+    WakeupDeactivate => "wakeup_deactivate",
 }

@@ -98,12 +98,14 @@ members! {
     TaskState = "task_struct" "__state" Shape::Word;
     QueueData = "request_queue" "queuedata" Shape::Pointer;
     QueuePmOnly = "request_queue" "pm_only" Shape::Word;
+    RequestTimeout = "request" "timeout" Shape::Word;
     QueueFreezeDepth = "request_queue" "mq_freeze_depth" Shape::Word;
     WorkFunction = "work_struct" "func" Shape::Pointer;
     DelayedWork = "delayed_work" "work" Shape::Embedded;
     PoolWorkqueue = "pool_workqueue" "wq" Shape::Pointer;
     WorkqueueName = "workqueue_struct" "name" Shape::Bytes(24);
     WorkqueueFlags = "workqueue_struct" "flags" Shape::Word;
+    WorkqueueMaxActive = "workqueue_struct" "saved_max_active" Shape::Word;
     AsyncWork = "async_entry" "work" Shape::Embedded;
     AsyncFunction = "async_entry" "func" Shape::Pointer;
     AsyncData = "async_entry" "data" Shape::Pointer;
@@ -134,6 +136,8 @@ members! {
 pub struct KernelFacts {
     /// Offset in bytes (bits for [`Shape::Bit`]) of each [`Member`], or [`MISSING`].
     pub members: [u32; Member::COUNT],
+    /// Size of `struct request`, behind which its command stands (`blk_mq_rq_to_pdu()`); 0 if it is unknown.
+    pub request_size: u32,
     /// 1 if `scsi_rescan_device` takes a `struct scsi_device *`, 0 if a `struct device *`.
     pub rescan_takes_sdev: u32,
 }

@@ -225,3 +225,15 @@ pub struct DeviceWait {
     /// Always 0.
     pub reserved: u32,
 }
+
+/// `power:wakeup_source_activate` and `_deactivate`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct WakeupSource {
+    /// 1 if it was activated, 0 if deactivated.
+    pub active: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// `ws->name`, NUL-terminated.
+    pub name: [u8; NAME_LEN],
+}

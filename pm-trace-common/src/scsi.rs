@@ -30,6 +30,10 @@ pub struct ScsiCommand {
     pub opcode: u32,
     /// What the command returned (`scsi_dispatch_cmd_done`), otherwise 0.
     pub result: i32,
+    /// `request->timeout` in jiffies, when it goes to the host; otherwise, and if it could not be read, 0.
+    pub timeout: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// A SCSI host.

@@ -12,8 +12,8 @@ pub struct WorkQueued {
     pub function: u64,
     /// `WQ_*` flags of the workqueue (include/linux/workqueue.h).
     pub wq_flags: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// How many of its works may run at a time (`wq->saved_max_active`); 0 if it could not be read.
+    pub max_active: u32,
     /// Name of the workqueue, empty if it could not be read.
     pub wq_name: [u8; LABEL_LEN],
     /// `struct workqueue_struct *`; 0 if it could not be read.

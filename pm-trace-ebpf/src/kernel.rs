@@ -9,7 +9,8 @@ use pm_trace_common::{Stack, lock};
 
 /// Written by user space before the programs are loaded, read-only afterwards.
 #[unsafe(no_mangle)]
-static FACTS: KernelFacts = KernelFacts { members: [MISSING; Member::COUNT], rescan_takes_sdev: 0 };
+static FACTS: KernelFacts =
+    KernelFacts { members: [MISSING; Member::COUNT], request_size: 0, rescan_takes_sdev: 0 };
 
 /// Offset of a member; `None` if this kernel has none.
 #[inline(always)]
@@ -24,6 +25,14 @@ pub fn offset(member: Member) -> Option<u64> {
 pub fn rescan_takes_sdev() -> bool {
     // SAFETY: as in `offset`.
     unsafe { core::ptr::read_volatile(&raw const FACTS.rescan_takes_sdev) != 0 }
+}
+
+/// Size of `struct request`; `None` if it is unknown.
+#[inline(always)]
+pub fn request_size() -> Option<u64> {
+    // SAFETY: as in `offset`.
+    let size = unsafe { core::ptr::read_volatile(&raw const FACTS.request_size) };
+    if size == 0 { None } else { Some(u64::from(size)) }
 }
 
 /// Reads a value of the kernel's; `None` if the address is not mapped.

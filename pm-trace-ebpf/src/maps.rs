@@ -60,6 +60,10 @@ pub static RUNTIME_CALLS: LruHashMap<[u64; 2], u32> = LruHashMap::with_max_entri
 #[map]
 pub static BLOCKED_SINCE: LruHashMap<u32, u64> = LruHashMap::with_max_entries(8192, 0);
 
+/// Ports whose error handling a thread runs, by thread id.
+#[map]
+pub static EH_TASKS: LruHashMap<u32, u64> = LruHashMap::with_max_entries(256, 0);
+
 /// A step of a device that has begun and not ended, by `struct device *`.
 #[repr(C)]
 #[derive(Clone, Copy)]

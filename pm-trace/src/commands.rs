@@ -245,6 +245,18 @@ mod tests {
         assert_eq!(path, PathBuf::from("pm-trace-2024-12-31-235959.pmtrace"));
     }
 
+    /// A failed callback is a fault of the machine; lost records and a guard that works are none.
+    #[test]
+    fn what_is_a_fault_decides_the_exit_code() {
+        use crate::diagnose::Kind::{Deadlock, Failure, Guarded, Hazard, Loss, Stall};
+        let faults = [Deadlock, Stall, Hazard, Failure, Guarded, Loss].map(crate::diagnose::Kind::is_fault);
+        assert_eq!(faults, [true, true, true, true, false, false]);
+        let trace = crate::diagnose::script::events(include_str!("../tests/scenarios/failing-callback.txt"));
+        let mut analysis = crate::diagnose::Analysis::default();
+        trace.iter().for_each(|event| analysis.apply(event));
+        assert_eq!(Outcome::of(&analysis.findings_at_end()).code(), 3);
+    }
+
     #[test]
     fn causes_are_told_once() {
         let error =

@@ -19,6 +19,7 @@ mod graph;
 mod guarded;
 mod hazards;
 mod identity;
+mod knots;
 mod known;
 mod loss;
 mod narrate;
@@ -27,6 +28,8 @@ mod notes;
 mod ordering;
 mod pattern;
 mod places;
+mod ports;
+mod queues;
 mod remedy;
 mod rules;
 mod stall;
@@ -34,6 +37,7 @@ mod state;
 mod summary;
 mod waiting;
 mod waits;
+mod wakeups;
 
 #[cfg(test)]
 mod properties;
@@ -58,11 +62,13 @@ pub use finding::{
 pub use graph::{Edge, Graph, Node};
 pub(crate) use known::{Shape, by_id as known_by_id, issue as known_issue};
 pub use narrate::{narrate, stack_of};
+pub use ports::EhSummary;
 pub use rules::{Condition, Fix, LinkCondition, Rule, RuleError, Rules, Versions};
 pub use state::{DeviceState, Standing, device_name, standing, states};
 pub use summary::{CycleSummary, Outcome, PathPartSummary, PathSummary, PhaseSummary, StepSummary, cycles};
 pub use waiting::{Waiting, device_ref, waiting};
 pub use waits::{WaitRow, Waits, waits};
+pub use wakeups::{AbortSummary, WakeupSummary};
 
 use crate::event::Nanos;
 use crate::model::{Model, Transition};

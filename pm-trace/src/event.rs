@@ -369,6 +369,9 @@ pub enum Body {
         /// The workqueue, if it is known.
         #[n(4)]
         queue: Option<ObjId>,
+        /// How many works of the workqueue may run at a time (`max_active`), if it was read.
+        #[n(5)]
+        max_active: Option<u32>,
     },
     /// The task asked for a work to be queued after a delay.
     #[n(41)]
@@ -422,6 +425,26 @@ pub enum Body {
     /// libata.
     #[n(50)]
     Ata(#[n(0)] AtaPort),
+    /// The thread that ran error handling of an ATA port sleeps again.
+    #[n(51)]
+    AtaEhEnd {
+        /// The port.
+        #[n(0)]
+        port: ObjId,
+    },
+    /// Error handling of an ATA port resets a link.
+    #[n(52)]
+    AtaReset {
+        /// The port.
+        #[n(0)]
+        port: ObjId,
+        /// It is a hard reset (COMRESET), not a soft one.
+        #[n(1)]
+        hard: bool,
+        /// What it returned, at its end; `None` at its start.
+        #[n(2)]
+        result: Option<i32>,
+    },
     /// SCSI, a device.
     #[n(60)]
     Scsi(#[n(0)] ScsiDevice),
@@ -446,6 +469,9 @@ pub enum Body {
         /// Result, when it is done.
         #[n(5)]
         result: i32,
+        /// After how many nanoseconds it times out, when it is sent; `None` if that is unknown.
+        #[n(6)]
+        timeout: Option<Nanos>,
     },
     /// A SCSI host's error handler was woken.
     #[n(62)]
@@ -496,5 +522,15 @@ pub enum Body {
         /// How many blocked tasks it showed.
         #[n(1)]
         tasks: u32,
+    },
+    /// A wakeup source is activated or deactivated.
+    #[n(80)]
+    WakeupSource {
+        /// Its name: that of its device, mostly.
+        #[n(0)]
+        name: String,
+        /// Activated, not deactivated.
+        #[n(1)]
+        active: bool,
     },
 }

@@ -23,15 +23,15 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-pub use ata::{Acted, DeferredRescan, Port, PowerRequest};
+pub use ata::{Acted, DeferredRescan, EhRun, Port, PowerRequest};
 pub use device::{Device, Link, Sighting, StepRun};
 pub use path::{CriticalPath, PathPart};
 pub use runtime::RuntimeRun;
-pub use scsi::{Queue, Quiesced, Sdev};
+pub use scsi::{InFlight, Queue, Quiesced, Sdev, TimedOut};
 pub use sync::{Completion, Lock, Owned, OwnerFrom};
 pub use task::{CommandAsked, Context, DeviceWaiting, Entered, Task, Wait, WaitOn};
 pub use touch::{Touch, TouchKind};
-pub use transition::{Direction, Loss, PhaseRun, StepTime, Transition};
+pub use transition::{Abort, Direction, Loss, PhaseRun, StepTime, Transition, Wakeup};
 pub use work::{QueuedBy, Work, WorkQueue};
 
 use crate::event::{Event, Frame, Nanos, ObjId, Stack, SymId, TaskRef};
@@ -83,6 +83,7 @@ pub struct Model {
     pub(crate) completions: Bounded<ObjId, Completion>,
     pub(crate) queues: Bounded<ObjId, Queue>,
     pub(crate) sdevs: Bounded<ObjId, Sdev>,
+    pub(crate) commands: Bounded<ObjId, InFlight>,
     pub(crate) works: Bounded<ObjId, Work>,
     pub(crate) async_running: BTreeMap<ObjId, u32>,
     pub(crate) runtime: Bounded<ObjId, RuntimeRun>,
@@ -183,6 +184,12 @@ impl Model {
         self.sdevs.get(&sdev)
     }
 
+    /// The command of a SCSI device that has been in flight for longest.
+    pub fn in_flight(&self, sdev: ObjId) -> Option<&InFlight> {
+        let of = self.commands.iter().map(|(_, command)| command).filter(|command| command.sdev == sdev);
+        of.min_by_key(|command| command.sent)
+    }
+
     /// A work that is queued or runs.
     pub fn work(&self, work: ObjId) -> Option<&Work> {
         self.works.get(&work)
@@ -273,6 +280,7 @@ impl Model {
             self.completions.refused(),
             self.queues.refused(),
             self.sdevs.refused(),
+            self.commands.refused(),
             self.works.refused(),
             self.runtime.refused(),
             self.ports.refused(),

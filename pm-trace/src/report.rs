@@ -12,6 +12,8 @@ mod text;
 mod verdict;
 
 #[cfg(test)]
+mod figures_tests;
+#[cfg(test)]
 mod tests;
 
 pub use finding::headline;

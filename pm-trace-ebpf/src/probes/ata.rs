@@ -1,10 +1,13 @@
 //! libata: ports, error handling, rescan.
 
-use crate::emit::{emit, enter};
+use crate::emit::{emit, enter, failed, send, window};
 use crate::kernel::{caller, container, pointer, word32};
+use crate::maps::EH_TASKS;
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::macros::kprobe;
-use aya_ebpf::programs::ProbeContext;
+use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
+use aya_ebpf::macros::{kprobe, raw_tracepoint};
+use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
+use pm_trace_common::ata;
 use pm_trace_common::header::{KindOf, kind_types};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::member::Member;
@@ -22,7 +25,7 @@ const NOTHING: Extra = Extra { sdev: 0, event: 0, is_async: 0 };
 #[inline(always)]
 fn port<K>(ctx: &ProbeContext, hook: Hook, port: Option<u64>, extra: Extra) -> u32
 where
-    K: KindOf<Payload = pm_trace_common::ata::AtaPort>,
+    K: KindOf<Payload = ata::AtaPort>,
 {
     if enter(hook).is_none() {
         return 0;
@@ -71,6 +74,12 @@ pub fn ata_request_pm(ctx: ProbeContext) -> u32 {
 /// `ata_scsi_port_error_handler(struct Scsi_Host *host, struct ata_port *ap)`
 #[kprobe]
 pub fn ata_eh(ctx: ProbeContext) -> u32 {
+    // SAFETY: the helper has no preconditions.
+    let tid = unsafe { bpf_get_current_pid_tgid() } as u32;
+    if window().is_some() && EH_TASKS.insert(tid, ctx.arg::<u64>(1).unwrap_or(0), 0).is_err() {
+        // Its end will not be told.
+        failed(Hook::AtaEh);
+    }
     port::<kind_types::AtaEh>(&ctx, Hook::AtaEh, ctx.arg(1), NOTHING)
 }
 
@@ -111,4 +120,52 @@ pub fn ata_rescan(ctx: ProbeContext) -> u32 {
 #[kprobe]
 pub fn ata_wait_eh(ctx: ProbeContext) -> u32 {
     port::<kind_types::AtaWaitEh>(&ctx, Hook::AtaWaitEh, ctx.arg(0), NOTHING)
+}
+
+/// A link is reset: start or end.
+#[inline(always)]
+fn reset(ctx: &RawTracePointContext, hook: Hook, hard: bool, end: bool) -> i32 {
+    if enter(hook).is_none() {
+        return 0;
+    }
+    let port = pointer(ctx.arg::<u64>(0), Member::AtaLinkPort);
+    if port == 0 {
+        failed(hook);
+        return 0;
+    }
+    send::<kind_types::AtaReset>(
+        hook,
+        ata::AtaReset {
+            port,
+            print_id: word32(port, Member::PortNumber),
+            hard: u32::from(hard),
+            end: u32::from(end),
+            result: if end { ctx.arg::<u64>(2) as i32 } else { 0 },
+        },
+    );
+    0
+}
+
+/// `trace_ata_link_hardreset_begin(struct ata_link *link, unsigned int *class, unsigned long deadline)`
+#[raw_tracepoint(tracepoint = "ata_link_hardreset_begin")]
+pub fn ata_hardreset_begin(ctx: RawTracePointContext) -> i32 {
+    reset(&ctx, Hook::AtaHardresetBegin, true, false)
+}
+
+/// `trace_ata_link_hardreset_end(struct ata_link *link, unsigned int *class, int rc)`
+#[raw_tracepoint(tracepoint = "ata_link_hardreset_end")]
+pub fn ata_hardreset_end(ctx: RawTracePointContext) -> i32 {
+    reset(&ctx, Hook::AtaHardresetEnd, true, true)
+}
+
+/// `trace_ata_link_softreset_begin(struct ata_link *link, unsigned int *class, unsigned long deadline)`
+#[raw_tracepoint(tracepoint = "ata_link_softreset_begin")]
+pub fn ata_softreset_begin(ctx: RawTracePointContext) -> i32 {
+    reset(&ctx, Hook::AtaSoftresetBegin, false, false)
+}
+
+/// `trace_ata_link_softreset_end(struct ata_link *link, unsigned int *class, int rc)`
+#[raw_tracepoint(tracepoint = "ata_link_softreset_end")]
+pub fn ata_softreset_end(ctx: RawTracePointContext) -> i32 {
+    reset(&ctx, Hook::AtaSoftresetEnd, false, true)
 }

@@ -178,3 +178,31 @@ fn device_wait(ctx: &ProbeContext, hook: Hook, why: u32) -> u32 {
     );
     0
 }
+
+#[inline(always)]
+fn wakeup(ctx: &RawTracePointContext, hook: Hook, active: bool) -> i32 {
+    if enter(hook).is_none() {
+        return 0;
+    }
+    emit::<kind_types::WakeupSource>(hook, |to| {
+        // SAFETY: `emit` hands out memory of the payload's type.
+        unsafe {
+            (*to).active = u32::from(active);
+            (*to).reserved = 0;
+            string(&raw mut (*to).name, ctx.arg::<u64>(0));
+        }
+    });
+    0
+}
+
+/// `trace_wakeup_source_activate(const char *name, unsigned int state)`
+#[raw_tracepoint(tracepoint = "wakeup_source_activate")]
+pub fn wakeup_activate(ctx: RawTracePointContext) -> i32 {
+    wakeup(&ctx, Hook::WakeupActivate, true)
+}
+
+/// `trace_wakeup_source_deactivate(const char *name, unsigned int state)`
+#[raw_tracepoint(tracepoint = "wakeup_source_deactivate")]
+pub fn wakeup_deactivate(ctx: RawTracePointContext) -> i32 {
+    wakeup(&ctx, Hook::WakeupDeactivate, false)
+}

@@ -2,7 +2,7 @@
 
 use crate::device::power;
 use crate::emit::{enter, send};
-use crate::kernel::{byte, container, embedded, pointer, rescan_takes_sdev, word, word32};
+use crate::kernel::{byte, container, embedded, pointer, request_size, rescan_takes_sdev, word, word32};
 use aya_ebpf::macros::{kprobe, raw_tracepoint};
 use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
 use pm_trace_common::header::{KindOf, kind_types};
@@ -73,13 +73,20 @@ pub fn scsi_execute(ctx: ProbeContext) -> u32 {
     let opcode = byte(ctx.arg::<u64>(1).unwrap_or(0));
     send::<kind_types::ScsiExecute>(
         Hook::ScsiExecute,
-        ScsiCommand { command: 0, sdev, opcode: u32::from(opcode), result: 0 },
+        ScsiCommand { command: 0, sdev, opcode: u32::from(opcode), result: 0, timeout: 0, reserved: 0 },
     );
     0
 }
 
+/// Where a command is.
+#[derive(Clone, Copy)]
+enum Stage {
+    Under,
+    Done,
+}
+
 #[inline(always)]
-fn command<K: KindOf<Payload = ScsiCommand>>(hook: Hook, command: u64, done: bool) -> i32 {
+fn command<K: KindOf<Payload = ScsiCommand>>(hook: Hook, command: u64, stage: Stage) -> i32 {
     if enter(hook).is_none() {
         return 0;
     }
@@ -90,7 +97,16 @@ fn command<K: KindOf<Payload = ScsiCommand>>(hook: Hook, command: u64, done: boo
             command,
             sdev: pointer(command, Member::CommandDevice),
             opcode: u32::from(opcode),
-            result: if done { word32(command, Member::CommandResult) as i32 } else { 0 },
+            result: match stage {
+                Stage::Done => word32(command, Member::CommandResult) as i32,
+                Stage::Under => 0,
+            },
+            timeout: match (stage, request_size()) {
+                // The command stands behind its request (`blk_mq_rq_to_pdu()`).
+                (Stage::Under, Some(size)) => word32(command.wrapping_sub(size), Member::RequestTimeout),
+                _ => 0,
+            },
+            reserved: 0,
         },
     );
     0
@@ -99,19 +115,19 @@ fn command<K: KindOf<Payload = ScsiCommand>>(hook: Hook, command: u64, done: boo
 /// `trace_scsi_dispatch_cmd_start(struct scsi_cmnd *cmd)`
 #[raw_tracepoint(tracepoint = "scsi_dispatch_cmd_start")]
 pub fn scsi_dispatch(ctx: RawTracePointContext) -> i32 {
-    command::<kind_types::ScsiDispatch>(Hook::ScsiDispatch, ctx.arg(0), false)
+    command::<kind_types::ScsiDispatch>(Hook::ScsiDispatch, ctx.arg(0), Stage::Under)
 }
 
 /// `trace_scsi_dispatch_cmd_done(struct scsi_cmnd *cmd)`
 #[raw_tracepoint(tracepoint = "scsi_dispatch_cmd_done")]
 pub fn scsi_done(ctx: RawTracePointContext) -> i32 {
-    command::<kind_types::ScsiDone>(Hook::ScsiDone, ctx.arg(0), true)
+    command::<kind_types::ScsiDone>(Hook::ScsiDone, ctx.arg(0), Stage::Done)
 }
 
 /// `trace_scsi_dispatch_cmd_timeout(struct scsi_cmnd *cmd)`
 #[raw_tracepoint(tracepoint = "scsi_dispatch_cmd_timeout")]
 pub fn scsi_timeout(ctx: RawTracePointContext) -> i32 {
-    command::<kind_types::ScsiTimeout>(Hook::ScsiTimeout, ctx.arg(0), false)
+    command::<kind_types::ScsiTimeout>(Hook::ScsiTimeout, ctx.arg(0), Stage::Under)
 }
 
 /// `trace_scsi_eh_wakeup(struct Scsi_Host *shost)`

@@ -1,11 +1,12 @@
 //! Blocked tasks.
 
-use crate::emit::{emit, enter, header_of, window};
+use crate::emit::{emit, enter, header_of, send, window};
 use crate::kernel::{embedded, owner, string, word, word32};
-use crate::maps::{BLOCKED_SINCE, LOCK_WAITS};
+use crate::maps::{BLOCKED_SINCE, EH_TASKS, LOCK_WAITS};
 use aya_ebpf::helpers::generated::{bpf_get_task_stack, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
+use pm_trace_common::ata;
 use pm_trace_common::control::BLOCKED_NS;
 use pm_trace_common::header::{Header, kind_types};
 use pm_trace_common::hook::Hook;
@@ -14,6 +15,8 @@ use pm_trace_common::member::Member;
 /// `TASK_UNINTERRUPTIBLE`, and what makes it no state D: `TASK_NOLOAD` (idle kernel threads) and
 /// `TASK_FROZEN` (include/linux/sched.h).
 const UNINTERRUPTIBLE: u32 = 0x2;
+/// `TASK_INTERRUPTIBLE`
+const INTERRUPTIBLE: u32 = 0x1;
 const NOT_BLOCKED: u32 = 0x400 | 0x8000;
 
 #[inline(always)]
@@ -54,6 +57,7 @@ pub fn sched_switch(ctx: RawTracePointContext) -> i32 {
         // A task whose note finds no room is merely not timed.
         let _ = BLOCKED_SINCE.insert(word32(prev, Member::TaskTid), now, 0);
     }
+    handler_sleeps(prev);
     let next = ctx.arg::<u64>(2);
     let tid = word32(next, Member::TaskTid);
     // SAFETY: the value is a plain number, and only switches of this task write it.
@@ -74,6 +78,23 @@ pub fn sched_switch(ctx: RawTracePointContext) -> i32 {
         }
     });
     0
+}
+
+/// No event says that ATA error handling ends. Its thread waits for the next time in an interruptible sleep
+/// (scsi_error_handler(), drivers/scsi/scsi_error.c); all its other sleeps are uninterruptible.
+#[inline(always)]
+fn handler_sleeps(prev: u64) {
+    if word32(prev, Member::TaskState) & INTERRUPTIBLE == 0 {
+        return;
+    }
+    let tid = word32(prev, Member::TaskTid);
+    // SAFETY: the value is a plain number, and only this task writes it.
+    let Some(port) = (unsafe { EH_TASKS.get(tid) }).copied() else { return };
+    if EH_TASKS.remove(tid).is_err() || enter(Hook::SchedSwitch).is_none() {
+        return;
+    }
+    let print_id = word32(port, Member::PortNumber);
+    send::<kind_types::AtaEhEnd>(Hook::SchedSwitch, ata::AtaEhEnd { port, print_id, reserved: 0 });
 }
 
 /// `struct bpf_iter__task` (kernel/bpf/task_iter.c).

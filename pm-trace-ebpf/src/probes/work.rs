@@ -24,7 +24,7 @@ pub fn work_queue(ctx: RawTracePointContext) -> i32 {
             (*to).work = item;
             (*to).function = pointer(item, Member::WorkFunction);
             (*to).wq_flags = word32(workqueue, Member::WorkqueueFlags);
-            (*to).reserved = 0;
+            (*to).max_active = word32(workqueue, Member::WorkqueueMaxActive);
             (*to).workqueue = workqueue;
             bytes(&raw mut (*to).wq_name, embedded(workqueue, Member::WorkqueueName).unwrap_or(0));
         }

@@ -230,3 +230,19 @@ fn placeholders_are_no_secrets() {
     assert!(secrets.contains(&(Sort::Host, "mybox".to_owned())));
     assert!(system.text("/proc/modules").is_some());
 }
+
+/// A stall that was over before the trace ended is in the report that goes out.
+#[test]
+fn the_report_tells_what_is_over_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_root, system) = machine(&FILES);
+    let trace = folder.path().join("t.pmtrace");
+    let mut writer = Writer::create(&trace, &session(), Overwrite::Refuse).unwrap();
+    for event in crate::diagnose::script::events(include_str!("../../tests/scenarios/stall-that-ended.txt")) {
+        writer.append(&event).unwrap();
+    }
+    writer.finish(Totals::default()).unwrap();
+    let bundle = gather(&trace, &system, Ok(log()), false).unwrap();
+    let report = bundle.members.iter().find(|member| member.name == "report.txt").unwrap();
+    assert!(String::from_utf8_lossy(&report.content).starts_with("STALL"));
+}

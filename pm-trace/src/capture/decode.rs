@@ -15,13 +15,16 @@ mod tests;
 
 use super::ids::{ObjectIds, SymbolIds, Symbolise};
 use crate::event::{
-    AtaOp, Body, Comm, CommandStage, Event, Frame, ObjId, ScsiOp, Stack, SymId, TaskRef, whole_microseconds,
+    AtaOp, Body, Comm, CommandStage, Event, Frame, Nanos, ObjId, ScsiOp, Stack, SymId, TaskRef,
+    whole_microseconds,
 };
+use crate::kernel::clock;
+use pm_trace_common::ata::{AtaEhEnd, AtaReset};
 use pm_trace_common::header::{Header, Kind, Record};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::lock::{Owner, flags as lock_flags};
 use pm_trace_common::member::{KernelFacts, MISSING, Member};
-use pm_trace_common::pm::Step;
+use pm_trace_common::pm::{Step, WakeupSource};
 use pm_trace_common::{scsi::ScsiHost, task};
 
 /// Why a record could not be decoded.
@@ -64,6 +67,8 @@ pub struct Decoder {
     functions: SymbolIds,
     /// Step of the phase that is under way, if its starts are not seen themselves.
     between: Option<Step>,
+    /// Nanoseconds of a jiffy.
+    jiffy: Nanos,
 }
 
 /// The payload of a record, copied out of bytes that need not be aligned.
@@ -102,7 +107,14 @@ fn owner(owner: &Owner) -> Option<TaskRef> {
 impl Decoder {
     /// For a kernel with these facts and this symbol table.
     pub fn new(facts: KernelFacts, symbols: Box<dyn Symbolise>) -> Self {
-        Self { facts, symbols, objects: ObjectIds::default(), functions: SymbolIds::default(), between: None }
+        Self {
+            facts,
+            symbols,
+            objects: ObjectIds::default(),
+            functions: SymbolIds::default(),
+            between: None,
+            jiffy: clock::jiffy(),
+        }
     }
 
     /// Decodes one record; appends the event to `out`, after the symbols it is the first to use.
@@ -211,6 +223,10 @@ impl Decoder {
             | Kind::CallbackEnd
             | Kind::DeviceWait
             | Kind::RuntimePmEnd => self.pm(kind, bytes, at, out),
+            Kind::WakeupSource => {
+                let p: WakeupSource = payload(bytes)?;
+                Ok(Body::WakeupSource { name: text(&p.name), active: p.active != 0 })
+            }
             Kind::RuntimePm => self.runtime(bytes, at, out),
             Kind::LockWait | Kind::LockWaitEnd => self.lock(kind, bytes, at, out),
             Kind::CompletionWait | Kind::Completed | Kind::QueueWait | Kind::FlushWork | Kind::AsyncWait => {
@@ -227,6 +243,15 @@ impl Decoder {
             Kind::AtaRevalidate => self.ata(AtaOp::Revalidate, kind, bytes, at, out),
             Kind::AtaRescan => self.ata(AtaOp::Rescan, kind, bytes, at, out),
             Kind::AtaWaitEh => self.ata(AtaOp::WaitEh, kind, bytes, at, out),
+            Kind::AtaEhEnd => {
+                let p: AtaEhEnd = payload(bytes)?;
+                Ok(Body::AtaEhEnd { port: self.needed(kind, p.port)? })
+            }
+            Kind::AtaReset => {
+                let p: AtaReset = payload(bytes)?;
+                let result = (p.end != 0).then_some(p.result);
+                Ok(Body::AtaReset { port: self.needed(kind, p.port)?, hard: p.hard != 0, result })
+            }
             Kind::ScsiRescan => self.scsi(ScsiOp::Rescan, kind, bytes),
             Kind::ScsiQuiesce => self.scsi(ScsiOp::Quiesce, kind, bytes),
             Kind::ScsiResume => self.scsi(ScsiOp::Resume, kind, bytes),

@@ -183,8 +183,8 @@ pub const HOOKS: [HookSpec; Hook::COUNT] = [
         [t "scsi_dispatch_cmd_timeout"], [CommandDevice], "commands that time out"),
     hook!(ScsiEhWakeup, "scsi", "a SCSI host's error handler is woken",
         [t "scsi_eh_wakeup"], [ScsiHostNumber], "when SCSI error handling starts"),
-    hook!(SchedSwitch, "task", "a task was blocked for long",
-        [t "sched_switch"], [TaskState, TaskTid], "long sleeps that no other hook explains"),
+    hook!(SchedSwitch, "task", "a task was blocked for long; ATA error handling of a port ends",
+        [t "sched_switch"], [TaskState, TaskTid], "long sleeps that no other hook explains, and the end of ATA error handling"),
     hook!(TaskSnapshot, "task", "a look at all blocked tasks, while stuck",
         [i "iter/task"], [TaskState, TaskTid, TaskComm], "a verdict is not checked against the tasks' state"),
     hook!(RuntimeResume, "runtime", "a device's runtime resume is asked for",
@@ -196,6 +196,18 @@ pub const HOOKS: [HookSpec; Hook::COUNT] = [
     // Where flush_work() has __flush_work() inlined, cancel_work_sync() and its like still call that.
     hook!(FlushWorkOuter, "wait", "a task waits for a work to finish (flush_work)",
         [f "flush_work"], [WorkFunction], "waits for works by flush_work()"),
+    hook!(AtaHardresetBegin, "ata", "a hard reset of an ATA link starts",
+        [t "ata_link_hardreset_begin"], [AtaLinkPort], "how long hard resets of ATA links take"),
+    hook!(AtaHardresetEnd, "ata", "a hard reset of an ATA link ends",
+        [t "ata_link_hardreset_end"], [AtaLinkPort], "how long hard resets of ATA links take"),
+    hook!(AtaSoftresetBegin, "ata", "a soft reset of an ATA link starts",
+        [t "ata_link_softreset_begin"], [AtaLinkPort], "how long soft resets of ATA links take"),
+    hook!(AtaSoftresetEnd, "ata", "a soft reset of an ATA link ends",
+        [t "ata_link_softreset_end"], [AtaLinkPort], "how long soft resets of ATA links take"),
+    hook!(WakeupActivate, "pm", "a wakeup source is activated",
+        [t "wakeup_source_activate"], [], "which wakeup source aborted a suspend"),
+    hook!(WakeupDeactivate, "pm", "a wakeup source is deactivated",
+        [t "wakeup_source_deactivate"], [], "until when a wakeup source was active"),
 ];
 
 /// The entry of a hook.

@@ -65,8 +65,11 @@ mod tests {
 
     #[test]
     fn the_words_handed_over_match_the_programs_global() {
-        let facts =
-            KernelFacts { members: [7; pm_trace_common::member::Member::COUNT], rescan_takes_sdev: 1 };
+        let facts = KernelFacts {
+            members: [7; pm_trace_common::member::Member::COUNT],
+            request_size: 272,
+            rescan_takes_sdev: 1,
+        };
         assert_eq!(words(&facts).len() * size_of::<u32>(), size_of::<KernelFacts>());
         assert_eq!(words(&facts).last(), Some(&1));
     }

@@ -4,12 +4,12 @@ use super::behind;
 use super::describe::{Namer, seconds, step_words};
 use super::finding::{Confidence, Finding, Kind, Link, Party, Relation, Severity};
 use super::graph::{Edge, Graph, Node};
+use super::knots::knots;
 use super::known::Shape;
 use super::{actors, explain, identity, notes, ordering, remedy};
 use crate::event::{Nanos, ObjId, Step};
 use crate::model::{At, Model, WaitOn};
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::NodeIndex;
+use petgraph::graph::{EdgeIndex, NodeIndex};
 use petgraph::visit::EdgeRef;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -22,23 +22,23 @@ pub(crate) struct Cycle {
 
 /// The cycles, one for each knot, in order of their first node.
 pub(crate) fn cycles(graph: &Graph) -> Vec<Cycle> {
-    // Not Tarjan's algorithm: that one recurses, and a file may hold a very long chain.
-    let knots = kosaraju_scc(&graph.graph).into_iter().filter(|knot| {
-        knot.len() > 1 || knot.iter().any(|&node| graph.graph.find_edge(node, node).is_some())
-    });
+    let (knots, dropped) = knots(graph);
     let mut cycles: Vec<Cycle> =
-        knots.filter_map(|knot| shortest(graph, knot.into_iter().collect())).collect();
+        knots.into_iter().filter_map(|knot| shortest(graph, knot, &dropped)).collect();
     cycles.sort_by_key(|cycle| cycle.nodes.first().map(|(node, _)| *node));
     cycles
 }
 
 /// A shortest cycle through the first node of the knot.
-fn shortest(graph: &Graph, knot: BTreeSet<NodeIndex>) -> Option<Cycle> {
+fn shortest(graph: &Graph, knot: BTreeSet<NodeIndex>, dropped: &BTreeSet<EdgeIndex>) -> Option<Cycle> {
     let head = *knot.iter().min_by_key(|&&node| graph.graph[node])?;
     let mut came_from = std::collections::BTreeMap::new();
     let mut open = VecDeque::from([head]);
     while let Some(node) = open.pop_front() {
-        let mut out: Vec<_> = graph.graph.edges(node).filter(|edge| knot.contains(&edge.target())).collect();
+        let counts = |edge: &petgraph::graph::EdgeReference<'_, Edge>| {
+            knot.contains(&edge.target()) && !dropped.contains(&edge.id())
+        };
+        let mut out: Vec<_> = graph.graph.edges(node).filter(counts).collect();
         out.sort_by_key(|edge| graph.graph[edge.target()]);
         for edge in out {
             if edge.target() == head {

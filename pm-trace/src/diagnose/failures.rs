@@ -1,18 +1,22 @@
-//! Callbacks that failed.
+//! Callbacks that failed, and commands that timed out.
 
-use super::describe::{Clock, Namer, step_words};
+use super::describe::{Clock, Namer, seconds, step_words};
 use super::finding::{Confidence, Finding, Kind, Severity};
 use super::graph::Node;
 use super::identity;
 use crate::event::Step;
-use crate::model::{Model, StepTime, Transition};
+use crate::model::{Model, StepTime, TimedOut, Transition};
 
 /// One finding for each.
 pub(crate) fn findings(model: &Model) -> Vec<Finding> {
     let transitions = model.transitions().iter();
     transitions
-        .flat_map(|transition| transition.failed.iter().map(move |step| (transition, step)))
-        .map(|(transition, step)| finding(model, transition, step))
+        .flat_map(|transition| {
+            let failed = transition.failed.iter().map(move |step| finding(model, transition, step));
+            failed.chain(
+                transition.timed_out.iter().map(move |timed_out| timeout(model, transition, timed_out)),
+            )
+        })
         .collect()
 }
 
@@ -44,26 +48,71 @@ fn finding(model: &Model, transition: &Transition, step: &StepTime) -> Finding {
         )
     };
     Finding {
-        id: identity::hash(Kind::Failure, transition.number, [Node::Step(step.dev, step.step)].into_iter()),
+        title: format!("{words} of {dev} failed with {}", errno(step.error)),
+        devices: vec![namer.device_ref(step.dev)],
+        closed_at: Some(step.start.time),
+        lasted: Some(step.took),
+        explanation,
+        advice: advice.to_owned(),
+        evidence: vec![step.start],
+        ..blank(&namer, transition, Node::Step(step.dev, step.step))
+    }
+}
+
+/// A command to a SCSI device that was given up.
+fn timeout(model: &Model, transition: &Transition, timed_out: &TimedOut) -> Finding {
+    let namer = Namer { model, clock: Clock(transition.base()) };
+    let command = &timed_out.command;
+    let sdev = namer.sdev(command.sdev);
+    let dev = model.sdev(command.sdev).and_then(|sdev| sdev.dev);
+    let lasted = timed_out.at.time.saturating_sub(command.sent.time);
+    let limit = command.timeout.map(|timeout| format!(" (its timeout is {})", seconds(timeout)));
+    Finding {
+        title: format!("command {:#04x} to {sdev} timed out", command.opcode),
+        devices: dev.map(|dev| namer.device_ref(dev)).into_iter().collect(),
+        closed_at: Some(command.sent.time),
+        lasted: Some(lasted),
+        explanation: format!(
+            "Command {:#04x} was sent to {sdev} at {} and given up at {}, after {}{}. Error handling has to bring the \
+             device back; whatever waits for the command waits for that too.",
+            command.opcode,
+            namer.clock.at(command.sent),
+            namer.clock.at(timed_out.at),
+            seconds(lasted),
+            limit.unwrap_or_default(),
+        ),
+        advice:
+            "Look at whether the device had power and a link when the command was sent, and at what error \
+                 handling did then."
+                .to_owned(),
+        evidence: vec![command.sent, timed_out.at],
+        ..blank(&namer, transition, Node::Task(u32::try_from(timed_out.at.event).unwrap_or(u32::MAX)))
+    }
+}
+
+/// What is the same for each.
+fn blank(namer: &Namer<'_>, transition: &Transition, node: Node) -> Finding {
+    Finding {
+        id: identity::hash(Kind::Failure, transition.number, [node].into_iter()),
         kind: Kind::Failure,
         severity: Severity::Warning,
         confidence: Confidence::Proved,
         cycle: transition.number,
-        title: format!("{words} of {dev} failed with {}", errno(step.error)),
-        devices: vec![namer.device_ref(step.dev)],
+        title: String::new(),
+        devices: Vec::new(),
         tasks: Vec::new(),
         chain: Vec::new(),
         ordering: None,
         behind: None,
-        closed_at: Some(step.start.time),
-        lasted: Some(step.took),
+        closed_at: None,
+        lasted: None,
         base: namer.clock.0,
         base_name: transition.base_name().to_owned(),
         confirmed_at: None,
-        explanation,
-        advice: advice.to_owned(),
+        explanation: String::new(),
+        advice: String::new(),
         known_issue: None,
-        evidence: vec![step.start],
+        evidence: Vec::new(),
         ended: None,
         margin: None,
     }

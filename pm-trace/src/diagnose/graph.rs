@@ -3,7 +3,7 @@
 //! Every edge must give way before its start can go on (a task that waits for several asynchronous calls
 //! waits for all of them), so any cycle is a deadlock.
 
-use super::nodes;
+use super::{nodes, queues};
 use crate::event::{ObjId, Step};
 use crate::model::{At, Context, Model, Wait, WaitOn};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -56,7 +56,7 @@ impl Edge {
         Self { relation, since, evidence: since.into_iter().collect(), doubt: None }
     }
 
-    fn doubted(mut self, doubt: impl Into<Option<String>>) -> Self {
+    pub(crate) fn doubted(mut self, doubt: impl Into<Option<String>>) -> Self {
         self.doubt = doubt.into();
         self
     }
@@ -243,21 +243,14 @@ fn queue_edges(model: &Model, queue: ObjId) -> Vec<(Node, Edge)> {
     vec![(Node::Step(dev, step), edge)]
 }
 
-/// The worker that runs it; or, on a workqueue that runs one work at a time, the work before it.
+/// The worker that runs it; or the works for which its workqueue holds it back.
 fn work_edges(model: &Model, work: ObjId) -> Vec<(Node, Edge)> {
     let Some(entry) = model.work(work) else { return Vec::new() };
     if let Some(tid) = entry.running {
         return vec![(Node::Task(tid), Edge::new(Relation::PerformedBy, entry.started))];
     }
     let Some(queued) = &entry.queued else { return Vec::new() };
-    let Some(on) = queued.workqueue.as_ref().filter(|on| on.is_ordered()) else { return Vec::new() };
-    let before = model.works().find(|(_, other)| {
-        other.running.is_some() && other.runs_on.as_ref().is_some_and(|runs| runs.queue == on.queue)
-    });
-    before
-        .map(|(before, _)| (Node::Work(before), Edge::new(Relation::QueuedBehind, Some(queued.at))))
-        .into_iter()
-        .collect()
+    queues::before(model, queued)
 }
 
 fn async_edges(model: &Model, domain: Option<ObjId>) -> Vec<(Node, Edge)> {

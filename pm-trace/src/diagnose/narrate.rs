@@ -113,6 +113,18 @@ fn rest(namer: &Namer<'_>, body: &Body) -> String {
         Body::Lost { records, hook } => format!("{records} records of {hook} were lost"),
         Body::Undecoded { records, reason } => format!("{records} records cannot be read: {reason}"),
         Body::Ata(port) => format!("{}: {}", namer.port(port.port), ata(port.what)),
+        Body::AtaEhEnd { port } => format!("{}: error handling ends", namer.port(*port)),
+        Body::AtaReset { port, hard, result } => {
+            let what = if *hard { "hard reset" } else { "soft reset" };
+            match result {
+                None => format!("{}: {what} of a link begins", namer.port(*port)),
+                Some(0) => format!("{}: {what} of a link ends", namer.port(*port)),
+                Some(error) => format!("{}: {what} of a link fails with {error}", namer.port(*port)),
+            }
+        }
+        Body::WakeupSource { name, active } => {
+            format!("wakeup source {name} is {}", if *active { "activated" } else { "deactivated" })
+        }
         Body::Scsi(device) => {
             let what = match device.what {
                 ScsiOp::Rescan => "scsi_rescan_device",

@@ -1,10 +1,10 @@
 //! What is known about a link, in short sentences: what was read where and when, and nothing that was not.
 
-use super::describe::Namer;
+use super::describe::{Namer, seconds};
 use super::finding::Relation;
 use super::graph::{Edge, Node};
 use crate::event::{ObjId, Step};
-use crate::model::{Model, OwnerFrom, Wait, WaitOn};
+use crate::model::{InFlight, Model, OwnerFrom, Wait, WaitOn};
 use pm_trace_common::pm::power;
 
 pub(crate) fn of(namer: &Namer<'_>, node: Node, edge: &Edge, next: Node) -> Vec<String> {
@@ -64,10 +64,26 @@ fn command(namer: &Namer<'_>, sdev: ObjId, node: Node) -> Vec<String> {
     let wait = namer.model.task(tid).and_then(|task| task.wait.as_ref());
     match wait.map(|wait| &wait.on) {
         Some(WaitOn::Completion { command: Some(command), .. }) if command.sdev == sdev => {
-            vec![format!("opcode {:#04x}, sent at {}", command.opcode, namer.clock.at(command.at))]
+            let mut notes =
+                vec![format!("opcode {:#04x}, asked for at {}", command.opcode, namer.clock.at(command.at))];
+            notes.push(match namer.model.in_flight(sdev) {
+                Some(sent) => in_flight(namer, sent),
+                None => "no command is in flight to the device".to_owned(),
+            });
+            notes
         }
         _ => Vec::new(),
     }
+}
+
+/// How long a command has been on its way, and when it is given up.
+fn in_flight(namer: &Namer<'_>, sent: &InFlight) -> String {
+    let lasted = seconds(namer.model.now().saturating_sub(sent.sent.time));
+    let limit = match sent.timeout {
+        Some(timeout) => format!("times out after {}", seconds(timeout)),
+        None => "its timeout is unknown".to_owned(),
+    };
+    format!("{:#04x} in flight for {lasted} since {}, {limit}", sent.opcode, namer.clock.at(sent.sent))
 }
 
 /// What makes a queue stop its visitors.

@@ -121,9 +121,14 @@ fn work_or_storage(raw: &Raw) -> Body {
         },
         21 => Body::FlushWork { work: a, function, stack: stack(raw) },
         22 => Body::AsyncWait { domain: some, all: flag, stack: stack(raw) },
-        23 => {
-            Body::WorkQueued { work: a, function, workqueue: raw.text.clone(), wq_flags: raw.c, queue: some }
-        }
+        23 => Body::WorkQueued {
+            work: a,
+            function,
+            workqueue: raw.text.clone(),
+            wq_flags: raw.c,
+            queue: some,
+            max_active: Some(raw.c % 3),
+        },
         24 => Body::WorkDelayed { work: a, function, delay: u64::from(raw.c % 3) },
         25 => Body::WorkStart { work: a, function },
         26 => Body::WorkEnd { work: a, function },
@@ -158,6 +163,7 @@ fn work_or_storage(raw: &Raw) -> Body {
             dev: some,
             opcode: 0,
             result: 0,
+            timeout: Some(raw.time),
         },
         33 => Body::Blocked { since: raw.time, duration: u64::MAX },
         34 => Body::TaskSnapshot {
@@ -320,6 +326,7 @@ fn tables_are_bounded() {
                 workqueue: "x".repeat(500),
                 wq_flags: 0,
                 queue: None,
+                max_active: None,
             },
             2 => Body::LockWait {
                 lock: ObjId(n),
@@ -361,7 +368,14 @@ fn works_forget_who_queued_their_queuers() {
         s.by(10 + round % 2, "kworker");
         s.push(Body::WorkStart { work: this, function: None });
         let workqueue = String::new();
-        s.push(Body::WorkQueued { work: next, function: None, workqueue, wq_flags: 0, queue: None });
+        s.push(Body::WorkQueued {
+            work: next,
+            function: None,
+            workqueue,
+            wq_flags: 0,
+            queue: None,
+            max_active: None,
+        });
         s.push(Body::WorkEnd { work: this, function: None });
     }
     drop(s.model());

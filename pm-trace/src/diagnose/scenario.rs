@@ -263,7 +263,14 @@ pub(crate) fn rescan_begins(s: &mut Scenario) {
     s.at(310).by(98, "scsi_eh_1").ata(AtaOp::Revalidate);
     s.at(320).push(Body::WorkDelayed { work: RESCAN_WORK, function, delay: 0 });
     let workqueue = "events".to_owned();
-    s.push(Body::WorkQueued { work: RESCAN_WORK, function, workqueue, wq_flags: 0, queue: None });
+    s.push(Body::WorkQueued {
+        work: RESCAN_WORK,
+        function,
+        workqueue,
+        wq_flags: 0,
+        queue: None,
+        max_active: None,
+    });
     // Setting the transfer mode revalidates once more.
     s.ata(AtaOp::Revalidate);
     s.at(321).by(46, "kworker/1:1").push(Body::WorkStart { work: RESCAN_WORK, function });
@@ -294,6 +301,7 @@ pub(crate) fn rescan_blocks(s: &mut Scenario) {
         dev: Some(ObjId(CDROM)),
         opcode: 0x12,
         result: 0,
+        timeout: None,
     });
     let stack = rescan_stack(s);
     s.at(323).push(Body::QueueWait {

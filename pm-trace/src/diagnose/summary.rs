@@ -2,6 +2,8 @@
 
 use super::describe::{Clock, Namer};
 use super::finding::DeviceRef;
+use super::ports::{self, EhSummary};
+use super::wakeups::{self, AbortSummary, WakeupSummary};
 use crate::event::{Nanos, step_label};
 use crate::model::{CriticalPath, Direction, Model, PathPart, StepTime, Transition};
 use schemars::JsonSchema;
@@ -62,6 +64,9 @@ pub struct PathSummary {
     pub took: Nanos,
     /// Its parts in the order of time, at most 32 from its end.
     pub parts: Vec<PathPartSummary>,
+    /// Steps that run in line and would make the phase shorter if they ran asynchronously
+    /// (`device_enable_async_suspend()`), each by its `gain`; at most five, the largest gain first.
+    pub in_line: Vec<PathPartSummary>,
 }
 
 /// A step on a critical path.
@@ -106,6 +111,12 @@ pub struct CycleSummary {
     pub failed: Vec<StepSummary>,
     /// Devices that were suspended already and were left alone (`power.direct_complete`).
     pub direct_complete: u32,
+    /// Error handling of ATA ports, the longest first.
+    pub error_handling: Vec<EhSummary>,
+    /// Wakeup sources that were activated, at most 32.
+    pub wakeups: Vec<WakeupSummary>,
+    /// Why it turned back before the machine slept; `null` if it did not.
+    pub abort: Option<AbortSummary>,
     /// The critical path of each phase of steps that ended: what made it as long as it was.
     pub critical: Vec<PathSummary>,
     /// Events.
@@ -153,6 +164,9 @@ fn summary(model: &Model, transition: &Transition) -> CycleSummary {
         slowest: steps(&namer, &transition.slowest),
         failed: steps(&namer, &transition.failed),
         direct_complete: transition.direct_complete,
+        error_handling: ports::error_handling(&namer, transition),
+        wakeups: wakeups::wakeups(transition),
+        abort: wakeups::abort(&namer, transition),
         critical: transition.paths.iter().map(|path| critical(&namer, path)).collect(),
         events: transition.events,
         lost: transition.lost,
@@ -161,15 +175,18 @@ fn summary(model: &Model, transition: &Transition) -> CycleSummary {
 }
 
 fn steps(namer: &Namer<'_>, steps: &[StepTime]) -> Vec<StepSummary> {
-    let summary = |time: &StepTime| StepSummary {
+    steps.iter().map(|time| step(namer, time)).collect()
+}
+
+pub(super) fn step(namer: &Namer<'_>, time: &StepTime) -> StepSummary {
+    StepSummary {
         device: namer.device_ref(time.dev),
         step: step_label(time.step).to_owned(),
         start: time.start.time,
         took: time.took,
         callback: time.callback,
         error: time.error,
-    };
-    steps.iter().map(summary).collect()
+    }
 }
 
 fn outcome(transition: &Transition) -> Outcome {
@@ -197,5 +214,6 @@ fn critical(namer: &Namer<'_>, path: &CriticalPath) -> PathSummary {
         step: step_label(path.step).to_owned(),
         took: path.took,
         parts: path.parts.iter().map(part).collect(),
+        in_line: path.in_line.iter().map(part).collect(),
     }
 }

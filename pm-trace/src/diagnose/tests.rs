@@ -195,7 +195,14 @@ fn guarded_rescan_is_told_as_handled() {
             // The timer queues it in the name of whom it interrupts.
             let workqueue = "events".to_owned();
             s.by(7, "bystander");
-            s.push(Body::WorkQueued { work: RESCAN_WORK, function, workqueue, wq_flags: 0, queue: None });
+            s.push(Body::WorkQueued {
+                work: RESCAN_WORK,
+                function,
+                workqueue,
+                wq_flags: 0,
+                queue: None,
+                max_active: None,
+            });
             s.by(46, "kworker/1:1").push(Body::WorkStart { work: RESCAN_WORK, function }).ata(AtaOp::Rescan);
         }
         s.scsi(ScsiOp::ResumeDevice, 1, ASYNC);
@@ -274,7 +281,15 @@ fn command_that_does_not_come_back_is_hardware() {
     s.at(20).by(168, "kworker/u8:8");
     let dev = Some(ObjId(CDROM));
     let stage = CommandStage::Execute;
-    s.push(Body::ScsiCommand { stage, command: None, sdev: SDEV, dev, opcode: 0x1b, result: 0 });
+    s.push(Body::ScsiCommand {
+        stage,
+        command: None,
+        sdev: SDEV,
+        dev,
+        opcode: 0x1b,
+        result: 0,
+        timeout: None,
+    });
     s.push(Body::CompletionWait { completion: ObjId(77), timeout: None, io: true, stack });
     let found = only(findings(&s.model(), now(15_000)));
     assert_eq!(found.kind, Kind::Stall);

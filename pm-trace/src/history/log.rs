@@ -55,6 +55,7 @@ impl Subject {
             | Body::CallbackStart { .. }
             | Body::CallbackEnd { .. }
             | Body::DeviceWait { .. }
+            | Body::WakeupSource { .. }
             | Body::RuntimePm { .. }
             | Body::RuntimePmEnd { .. } => Self::Pm,
             Body::LockWait { .. } | Body::LockWaitEnd { .. } => Self::Lock,
@@ -68,7 +69,7 @@ impl Subject {
             | Body::WorkStart { .. }
             | Body::WorkEnd { .. }
             | Body::AsyncRun { .. } => Self::Work,
-            Body::Ata(_) => Self::Ata,
+            Body::Ata(_) | Body::AtaEhEnd { .. } | Body::AtaReset { .. } => Self::Ata,
             Body::Scsi(_) | Body::ScsiCommand { .. } | Body::ScsiEhWakeup { .. } => Self::Scsi,
             Body::Blocked { .. } | Body::TaskSnapshot { .. } | Body::SnapshotEnd { .. } => Self::Task,
         }

@@ -20,6 +20,8 @@ pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 /// The function whose first argument [`KernelFacts::rescan_takes_sdev`] tells.
 const RESCAN: &str = "scsi_rescan_device";
+/// The structure whose size [`KernelFacts::request_size`] tells.
+const REQUEST: &str = "request";
 const RESCAN_MODULE: &str = "scsi_mod";
 
 /// A member that is not there, and why.
@@ -155,7 +157,7 @@ pub fn resolve(system: &dyn System) -> Result<Layout, KernelError> {
     let bad = |source| KernelError::Btf { path: VMLINUX.to_owned(), source };
     let image = Arc::new(Btf::parse(data).map_err(bad)?);
     let mut resolver = Resolver { system, known: definitions(&image, ""), image, modules: BTreeMap::new() };
-    let mut facts = KernelFacts { members: [MISSING; Member::COUNT], rescan_takes_sdev: 0 };
+    let mut facts = KernelFacts { members: [MISSING; Member::COUNT], request_size: 0, rescan_takes_sdev: 0 };
     let mut missing = Vec::new();
     for (&member, word) in Member::ALL.iter().zip(&mut facts.members) {
         match resolver.member(&member.place()) {
@@ -163,6 +165,7 @@ pub fn resolve(system: &dyn System) -> Result<Layout, KernelError> {
             Err(reason) => missing.push(MissingMember { member, reason }),
         }
     }
+    facts.request_size = resolver.size(REQUEST);
     resolver.module(RESCAN_MODULE);
     let modules = resolver.modules.into_values().flat_map(|module| module.sources).collect();
     forgive_the_other_flavour(&facts, &mut missing);
@@ -226,6 +229,14 @@ impl Resolver<'_> {
             Some((btf, ids)) => agreed(btf, ids, place),
             None => Err(module.reason.clone()),
         }
+    }
+
+    /// Size of a structure of the image in bytes; 0 if it is unknown or its definitions disagree.
+    fn size(&self, structure: &str) -> u32 {
+        let Some((btf, ids)) = self.known.get(structure) else { return 0 };
+        let mut sizes = ids.iter().filter_map(|&id| Some(btf.ty(id).ok()?.size_or_type));
+        let first = sizes.next().unwrap_or(0);
+        if sizes.all(|size| size == first) { first } else { 0 }
     }
 
     /// Reads what a module knows, once.

@@ -1,7 +1,7 @@
 //! ATA ports.
 
 use super::At;
-use crate::event::{ObjId, TaskRef};
+use crate::event::{Nanos, ObjId, TaskRef};
 
 /// A `struct ata_port`.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ pub struct Port {
     pub revalidated: Option<Acted>,
     /// `ata_scsi_dev_rescan` began.
     pub rescan: Option<Acted>,
+    /// A link is being reset.
+    pub(crate) resetting: Option<At>,
 }
 
 /// Somebody did something.
@@ -43,6 +45,25 @@ pub struct Acted {
     pub task: TaskRef,
     /// When.
     pub at: At,
+}
+
+/// One run of error handling of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EhRun {
+    /// The port.
+    pub port: ObjId,
+    /// Its start (`ata_scsi_port_error_handler`).
+    pub start: At,
+    /// The last event that belongs to it.
+    pub last: At,
+    /// Its thread went back to sleep: `last` is its end.
+    pub ended: bool,
+    /// Hard and soft resets of links.
+    pub resets: u32,
+    /// Resets that returned an error.
+    pub resets_failed: u32,
+    /// How long they took together, in nanoseconds.
+    pub resetting: Nanos,
 }
 
 /// `ata_port_request_pm`

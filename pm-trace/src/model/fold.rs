@@ -4,6 +4,7 @@
 //! seen doing what only a running task can do, when what they wait for happens, or when a look at all
 //! blocked tasks does not find them.
 
+mod eh;
 mod pm;
 mod runtime;
 mod snapshot;
@@ -39,6 +40,7 @@ pub(super) fn apply(model: &mut Model, event: &Event, at: At) {
         | Body::StepEnd { .. }
         | Body::CallbackStart { .. }
         | Body::CallbackEnd { .. }
+        | Body::WakeupSource { .. }
         | Body::DeviceWait { .. } => pm::apply(model, task, &event.body, at),
         Body::RuntimePm { .. } | Body::RuntimePmEnd { .. } => runtime::apply(model, task, &event.body, at),
         Body::LockWait { .. }
@@ -54,6 +56,8 @@ pub(super) fn apply(model: &mut Model, event: &Event, at: At) {
         | Body::WorkEnd { .. }
         | Body::AsyncRun { .. } => work::apply(model, task, &event.body, at),
         Body::Ata(port) => storage::ata(model, task, port, at),
+        Body::AtaEhEnd { port } => eh::ended(model, task, *port, at),
+        Body::AtaReset { port, result, .. } => eh::reset(model, *port, *result, at),
         Body::Scsi(device) => storage::scsi(model, task, device, at),
         Body::ScsiCommand { .. } => storage::command(model, task, &event.body, at),
         Body::ScsiEhWakeup { .. } | Body::Blocked { .. } => {}
@@ -75,6 +79,8 @@ fn only_when_running(body: &Body) -> bool {
         | Body::WorkDelayed { .. }
         | Body::Completed { .. }
         | Body::ScsiEhWakeup { .. }
+        // Often an interrupt.
+        | Body::WakeupSource { .. }
         // A wait for an event may be woken, look, and sleep on.
         | Body::Blocked { .. }
         | Body::TaskSnapshot { .. }
@@ -128,7 +134,7 @@ fn task(model: &mut Model, who: TaskRef) -> Option<&mut Task> {
 /// The task waits from now on.
 fn begin_wait(model: &mut Model, who: TaskRef, wait: Wait) {
     end_wait(model, who.tid);
-    let (on, tid) = (wait.on.clone(), who.tid);
+    let (on, tid, at) = (wait.on.clone(), who.tid, wait.at);
     let Some(task) = task(model, who) else { return };
     task.wait = Some(wait);
     model.waiting.insert(tid);
@@ -141,6 +147,7 @@ fn begin_wait(model: &mut Model, who: TaskRef, wait: Wait) {
         WaitOn::Completion { completion, .. } => join_completion(model, completion, tid),
         _ => {}
     }
+    touch::across(model, tid, at);
 }
 
 /// The task waits no longer.

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 const PARTS: usize = 32;
 /// For how many of the longest parts it is worked out what they cost.
 const GAINS: usize = 8;
+/// Most steps told that run in line.
+const IN_LINE: usize = 5;
 
 /// The critical path of a phase.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub struct CriticalPath {
     pub took: Nanos,
     /// Its parts in the order of time.
     pub parts: Vec<PathPart>,
+    /// Steps that ran in line, with what the phase would gain if each alone ran asynchronously; the largest first.
+    pub in_line: Vec<PathPart>,
 }
 
 /// A step on a critical path.
@@ -50,6 +54,8 @@ struct Run {
     is_async: bool,
     /// Places of those that it depends on.
     before: Vec<usize>,
+    /// Of these, the ones that it depends on as a device.
+    depends: Vec<usize>,
     /// Of these, the one carried out by the same task.
     in_line: Option<usize>,
 }
@@ -66,14 +72,30 @@ pub(crate) fn critical_path(model: &Model, step: Step, start: At, end: At) -> Op
     }
     places.reverse();
     let mut parts: Vec<PathPart> = places.iter().map(|&place| part(&runs, place)).collect();
-    let total = schedule(&runs, start.time, None);
+    let total = schedule(&runs, start.time, Change::Nothing);
     let mut longest: Vec<usize> = (0..parts.len()).collect();
     longest.sort_by_key(|&n| std::cmp::Reverse(parts[n].own));
     for n in longest.into_iter().take(GAINS) {
-        let without = schedule(&runs, start.time, Some(places[n]));
+        let without = schedule(&runs, start.time, Change::NoTime(places[n]));
         parts[n].gain = Some(total.saturating_sub(without));
     }
-    Some(CriticalPath { step, start, took: end.time.saturating_sub(start.time), parts })
+    let in_line = in_line(&runs, start.time, total);
+    Some(CriticalPath { step, start, took: end.time.saturating_sub(start.time), parts, in_line })
+}
+
+/// The steps for which it would pay most to run asynchronously.
+fn in_line(runs: &[Run], start: Nanos, total: Nanos) -> Vec<PathPart> {
+    let own = |n: &usize| runs[*n].end.saturating_sub(own_start(runs, &runs[*n]));
+    let mut longest: Vec<usize> = (0..runs.len()).filter(|&n| !runs[n].is_async).collect();
+    longest.sort_by_key(|n| std::cmp::Reverse(own(n)));
+    let gained = longest.into_iter().take(GAINS).filter_map(|n| {
+        let gain = total.saturating_sub(schedule(runs, start, Change::Asynchronous(n)));
+        (gain > 0).then(|| PathPart { gain: Some(gain), ..part(runs, n) })
+    });
+    let mut gained: Vec<PathPart> = gained.collect();
+    gained.sort_by_key(|part| std::cmp::Reverse(part.gain));
+    gained.truncate(IN_LINE);
+    gained
 }
 
 /// The ended steps of the phase in the order of their ends, each with those before it.
@@ -114,13 +136,15 @@ fn runs(model: &Model, step: Step, start: At) -> Vec<Run> {
     for (n, (dev, run, end)) in ended.iter().enumerate() {
         let in_line = last_of.insert(run.task.tid, n).filter(|_| !run.is_async);
         // What ended later cannot have been waited for.
-        let before = depends[n].iter().copied().filter(|&other| other < n).chain(in_line).collect();
+        let depends: Vec<usize> = depends[n].iter().copied().filter(|&other| other < n).collect();
+        let before = depends.iter().copied().chain(in_line).collect();
         runs.push(Run {
             dev: *dev,
             start: run.start.time,
             end: *end,
             is_async: run.is_async,
             before,
+            depends,
             in_line,
         });
     }
@@ -146,17 +170,40 @@ fn part(runs: &[Run], place: usize) -> PathPart {
     PathPart { dev: run.dev, start, own: run.end.saturating_sub(start), is_async: run.is_async, gain: None }
 }
 
-/// How long the phase takes until its last step, if the step at `without` takes no time of its own.
-fn schedule(runs: &[Run], start: Nanos, without: Option<usize>) -> Nanos {
+/// What is to be another way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// Nothing.
+    Nothing,
+    /// This step takes no time of its own.
+    NoTime(usize),
+    /// This step runs asynchronously: it waits for no step of the same task, and none for it for that reason.
+    Asynchronous(usize),
+}
+
+/// How long the phase takes until its last step, if one thing were another way.
+fn schedule(runs: &[Run], start: Nanos, change: Change) -> Nanos {
     let mut ends: Vec<Nanos> = Vec::with_capacity(runs.len());
     for (n, run) in runs.iter().enumerate() {
         let begun = own_start(runs, run);
-        let own = if without == Some(n) { 0 } else { run.end.saturating_sub(begun) };
+        let own = if change == Change::NoTime(n) { 0 } else { run.end.saturating_sub(begun) };
         // What else it waited for, such as a free worker, stays as it was.
         let was_free = run.before.iter().map(|&other| runs[other].end).max().unwrap_or(start);
         let lag = begun.saturating_sub(was_free.max(start));
-        let free = run.before.iter().map(|&other| ends[other]).max().unwrap_or(start);
+        let free = match change {
+            Change::Asynchronous(moved) => beside(runs, run, n, moved, &ends),
+            _ => run.before.iter().map(|&other| ends[other]).max(),
+        };
+        let free = free.unwrap_or(start);
         ends.push(free.max(start) + lag + own);
     }
     ends.into_iter().max().unwrap_or(start).saturating_sub(start)
+}
+
+/// When the step could begin if the step at `moved` ran beside its task's others.
+fn beside(runs: &[Run], run: &Run, n: usize, moved: usize, ends: &[Nanos]) -> Option<Nanos> {
+    let line = if n == moved { None } else { run.in_line };
+    let line = line.and_then(|before| if before == moved { runs[moved].in_line } else { Some(before) });
+    let depends = run.depends.iter().copied().chain(line);
+    depends.map(|other| ends[other]).max()
 }

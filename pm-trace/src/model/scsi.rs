@@ -1,7 +1,7 @@
 //! SCSI devices and their request queues.
 
 use super::At;
-use crate::event::{ObjId, TaskRef};
+use crate::event::{Nanos, ObjId, TaskRef};
 
 /// A `struct scsi_device`.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,28 @@ pub struct Sdev {
     pub state: u32,
     /// `scsi_rescan_device` began on it last.
     pub rescanned: Option<At>,
+}
+
+/// A command that was sent to a SCSI device and has not come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    /// The SCSI device.
+    pub sdev: ObjId,
+    /// Operation code.
+    pub opcode: u8,
+    /// When it was sent.
+    pub sent: At,
+    /// After how many nanoseconds it times out; `None` if that is unknown.
+    pub timeout: Option<Nanos>,
+}
+
+/// A command that timed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOut {
+    /// The command.
+    pub command: InFlight,
+    /// When the block layer noticed.
+    pub at: At,
 }
 
 /// A `struct request_queue`.

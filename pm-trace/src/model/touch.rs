@@ -13,6 +13,11 @@ pub enum TouchKind {
     RuntimePm,
     /// Its device lock was held, and its own resume had to wait for it.
     DeviceLock,
+    /// A lock was held by a task that waited for the device's resume, and the resume of another device
+    /// ([`Touch::initiator`]) wanted that lock.
+    LockAcrossWait,
+    /// A work that its suspend had queued ran when other devices were being resumed.
+    SuspendedWork,
 }
 
 /// Somebody used a device that was not resumed yet, or had not been when that was set going.
@@ -36,7 +41,9 @@ pub struct Touch {
     pub set_off: At,
     /// End of the device's resume, if that came first.
     pub resumed: Option<At>,
-    /// How long the device's resume had to wait for it, in nanoseconds.
+    /// The lock, for a kind that has one.
+    pub lock: Option<ObjId>,
+    /// How long the device's resume, or the one that wanted the lock, had to wait for it, in nanoseconds.
     pub held_up: Option<Nanos>,
     /// The kernel made sure first that the device was ready.
     pub guarded: bool,

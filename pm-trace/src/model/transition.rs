@@ -1,8 +1,9 @@
 //! Transitions: one suspend and resume of the system, its phases and counts.
 
 use super::At;
-use super::ata::DeferredRescan;
+use super::ata::{DeferredRescan, EhRun};
 use super::path::CriticalPath;
+use super::scsi::TimedOut;
 use super::touch::Touch;
 use crate::event::{Nanos, ObjId, Step, TaskRef};
 use std::collections::BTreeSet;
@@ -17,6 +18,21 @@ pub(crate) const EXPLICIT_WAITS: usize = 1024;
 pub(crate) const TOUCHES: usize = 64;
 /// Most deferred rescans kept per transition.
 pub(crate) const DEFERRED: usize = 64;
+/// Most runs of ATA error handling kept per transition.
+pub(crate) const EH_RUNS: usize = 256;
+/// Most wakeup sources kept per transition.
+pub(crate) const WAKEUPS: usize = 32;
+/// Most commands that timed out kept per transition.
+pub(crate) const TIMED_OUT: usize = 32;
+/// Phases of the way down, after which a suspend that was given up turns back.
+const DOWN: [&str; 6] = [
+    "freeze_processes",
+    "dpm_prepare",
+    "dpm_suspend",
+    "dpm_suspend_late",
+    "dpm_suspend_noirq",
+    "syscore_suspend",
+];
 
 /// One suspend and resume of the system.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +78,41 @@ pub struct Transition {
     pub direct_complete: u32,
     /// Contexts that used a device around its resume.
     pub touches: Vec<Touch>,
+    /// Error handling of ATA ports, in the order of starts.
+    pub error_handling: Vec<EhRun>,
+    /// Wakeup sources that were activated, in the order of their first time.
+    pub wakeups: Vec<Wakeup>,
+    /// Devices whose suspend ended without suspending them, although it should have: what follows a wakeup event
+    /// or an error.
+    pub given_up: u32,
+    /// Commands that timed out.
+    pub timed_out: Vec<TimedOut>,
+}
+
+/// A wakeup source that was activated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wakeup {
+    /// Its name.
+    pub name: String,
+    /// How often.
+    pub times: u32,
+    /// First time.
+    pub first: At,
+    /// Last time.
+    pub last: At,
+    /// It was deactivated after that.
+    pub over: Option<At>,
+}
+
+/// A suspend that was given up.
+#[derive(Clone, Copy, Debug)]
+pub struct Abort<'a> {
+    /// The phase in which it was.
+    pub during: &'a PhaseRun,
+    /// The wakeup source that was activated last before that, if any was.
+    pub source: Option<&'a Wakeup>,
+    /// The step that failed, if one did.
+    pub failed: Option<&'a StepTime>,
 }
 
 /// A phase: `dpm_resume`, `CPU_OFF`, ...
@@ -159,6 +210,25 @@ impl Transition {
         } else {
             "the transition"
         }
+    }
+
+    /// Why it turned back before the machine slept, if it did. A test level (`/sys/power/pm_test`) turns back too,
+    /// but nothing fails then and no device is left out.
+    pub fn abort(&self) -> Option<Abort<'_>> {
+        if self.phase_named("machine_suspend").is_some() || !self.is_complete() {
+            return None;
+        }
+        let during = self.phases.iter().rev().find(|phase| DOWN.contains(&phase.action.as_str()))?;
+        let end = during.end?.time;
+        let down = |step: Step| matches!(step, Step::Suspend | Step::SuspendLate | Step::SuspendNoirq);
+        let failed = self.failed.iter().find(|time| down(time.step));
+        // A source that is over by then may still be the cause: the event counts, not how long it is processed.
+        let before = self.wakeups.iter().filter(|wakeup| wakeup.first.time <= end);
+        let source = before.max_by_key(|wakeup| wakeup.last.time.min(end));
+        let no_devices = !self.phases.iter().any(|phase| phase.action == "dpm_suspend");
+        let late = source.is_some() && !matches!(during.action.as_str(), "dpm_prepare" | "dpm_suspend");
+        let turned_back = failed.is_some() || self.given_up > 0 || no_devices || late;
+        turned_back.then_some(Abort { during, source, failed })
     }
 
     /// Notes how long a step took.

@@ -36,9 +36,12 @@ pub struct WorkQueue {
     pub name: String,
     /// `WQ_*` flags.
     pub flags: u32,
+    /// How many of its works may run at a time, for each CPU unless it is unbound; `None` if that is unknown.
+    pub max_active: Option<u32>,
 }
 
-/// `WQ_FREEZABLE`, `__WQ_ORDERED` (include/linux/workqueue.h).
+/// `WQ_UNBOUND`, `WQ_FREEZABLE`, `__WQ_ORDERED` (include/linux/workqueue.h).
+const UNBOUND: u32 = 1 << 1;
 const FREEZABLE: u32 = 1 << 2;
 const ORDERED: u32 = 1 << 17;
 
@@ -46,6 +49,11 @@ impl WorkQueue {
     /// It stands still while user space is frozen (`WQ_FREEZABLE`).
     pub fn is_freezable(&self) -> bool {
         self.flags & FREEZABLE != 0
+    }
+
+    /// Its works are bound to no CPU, and `max_active` counts all of them (`WQ_UNBOUND`).
+    pub fn is_unbound(&self) -> bool {
+        self.flags & UNBOUND != 0
     }
 
     /// It runs one work at a time, in the order in which they were queued (`__WQ_ORDERED`).

@@ -2,7 +2,8 @@
 
 use super::{Report, finding};
 use crate::diagnose::{
-    CycleSummary, Outcome, PathPartSummary, PathSummary, PhaseSummary, Severity, StepSummary, seconds,
+    AbortSummary, CycleSummary, EhSummary, Outcome, PathPartSummary, PathSummary, PhaseSummary, Severity,
+    StepSummary, relative, seconds,
 };
 use crate::event::Nanos;
 use crate::text::Page;
@@ -83,7 +84,11 @@ pub(super) fn cycle_lines(cycle: &CycleSummary) -> Vec<(&'static str, String)> {
         ("phases", phases.join(", ")),
         ("slowest", steps(cycle.slowest.iter().take(SLOWEST))),
         ("critical", paths(&cycle.critical)),
+        ("in line", in_line(&cycle.critical)),
+        ("ATA EH", ports(&cycle.error_handling)),
         ("failed", steps(cycle.failed.iter())),
+        ("wakeups", wakeups(cycle)),
+        ("given up", cycle.abort.as_ref().map(abort).unwrap_or_default()),
     ];
     lines.into_iter().filter(|(_, told)| !told.is_empty()).collect()
 }
@@ -112,6 +117,68 @@ fn part_text(part: &PathPartSummary) -> String {
     let how = if part.is_async { "" } else { ", not asynchronous" };
     let gain = seconds(part.gain.unwrap_or_default());
     format!("{} {} (without it {gain} less{how})", part.device.name, seconds(part.own))
+}
+
+/// What keeps the long phases from being shorter because it does not run asynchronously.
+fn in_line(paths: &[PathSummary]) -> String {
+    let told = paths.iter().filter(|path| path.took >= SHORTEST * 50).flat_map(|path| {
+        let worth =
+            path.in_line.iter().filter(|part| part.gain.is_some_and(|gain| gain > path.took / 100 * WORTH));
+        worth.take(PARTS).map(|part| {
+            let gain = seconds(part.gain.unwrap_or_default());
+            format!("dpm_{} {gain} less if {} ran asynchronously", path.step, part.device.name)
+        })
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// Most ports told.
+const PORTS: usize = 6;
+
+fn ports(ports: &[EhSummary]) -> String {
+    let told = ports.iter().filter(|port| port.took >= SHORTEST).take(PORTS).map(|port| {
+        let least = if port.ended { "" } else { "at least " };
+        let mut parts = vec![format!("{} {least}{}", port.port, seconds(port.took))];
+        if port.runs > 1 {
+            parts.push(format!("in {} runs", port.runs));
+        }
+        if port.resets > 0 {
+            let failed = if port.resets_failed > 0 {
+                format!(", {} failed", port.resets_failed)
+            } else {
+                String::new()
+            };
+            parts.push(format!("({} resets {}{failed})", port.resets, seconds(port.resetting)));
+        }
+        parts.join(" ")
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn wakeups(cycle: &CycleSummary) -> String {
+    let told = cycle.wakeups.iter().map(|wakeup| {
+        let times = if wakeup.times > 1 { format!(", {} times", wakeup.times) } else { String::new() };
+        format!("{} at {}{times}", wakeup.name, relative(cycle.started, wakeup.first))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn abort(abort: &AbortSummary) -> String {
+    let source = match &abort.source {
+        Some(source) => format!("the wakeup source activated last is {source}"),
+        None => {
+            "no wakeup source was activated; /sys/power/pm_wakeup_irq may tell of an interrupt".to_owned()
+        }
+    };
+    match &abort.failed {
+        Some(failed) => {
+            format!(
+                "in {}: {} of {} failed ({}); {source}",
+                abort.during, failed.step, failed.device.name, failed.error
+            )
+        }
+        None => format!("in {}: {source}", abort.during),
+    }
 }
 
 fn is_told(phase: &PhaseSummary) -> bool {

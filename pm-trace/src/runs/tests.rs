@@ -1,8 +1,9 @@
 //! Cycles side by side.
 
 use super::{CycleRow, Diff, Side, Summary, files, rows};
-use crate::diagnose::Outcome;
+use crate::diagnose::{Explained, Kind, Outcome};
 use crate::runs::Times;
+use crate::trace::{Overwrite, Session, Totals, Writer};
 use std::path::PathBuf;
 
 fn recorded(name: &str) -> PathBuf {
@@ -97,4 +98,24 @@ fn what_is_found_now_is_worse() {
     assert!(diff.is_worse());
     let back = Diff::new(&side("6.1-rescan-deadlock"), &side("6.1-healthy"), 1e6);
     assert_eq!((back.gone, back.appeared.len()), (diff.appeared, 0));
+}
+
+/// What a trace tells does not depend on who reads it: a stall that was over before the trace ended is in the report,
+/// in the summary and in the comparison.
+#[test]
+fn a_stall_that_ended_is_told_by_all_that_read_the_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("t.pmtrace");
+    let text = include_str!("../../tests/scenarios/stall-that-ended.txt");
+    let mut writer = Writer::create(&trace, &Session::default(), Overwrite::Refuse).unwrap();
+    for event in crate::diagnose::script::events(text) {
+        writer.append(&event).unwrap();
+    }
+    writer.finish(Totals::default()).unwrap();
+    let told = Explained::read(&trace).unwrap().findings;
+    assert!(told[0].kind == Kind::Stall && told[0].ended.is_some(), "{told:?}");
+    let rows = rows(&trace).unwrap();
+    assert_eq!(rows[0].found[0].title, told[0].title);
+    let (before, after) = (Side::default(), Side::read(std::slice::from_ref(&trace)).unwrap());
+    assert!(Diff::new(&before, &after, 10.0).appeared.iter().any(|title| title.contains(&told[0].title)));
 }

@@ -35,6 +35,7 @@ impl Decoder {
             // Operation codes have 8 bits.
             opcode: (p.opcode & 0xff) as u8,
             result: p.result,
+            timeout: (p.timeout != 0).then(|| u64::from(p.timeout).saturating_mul(self.jiffy)),
         })
     }
 }

@@ -18,7 +18,7 @@ impl Symbolise for Table {
 }
 
 fn decoder() -> Decoder {
-    let mut facts = KernelFacts { members: [MISSING; Member::COUNT], rescan_takes_sdev: 1 };
+    let mut facts = KernelFacts { members: [MISSING; Member::COUNT], request_size: 0, rescan_takes_sdev: 1 };
     facts.members[Member::DeviceMutex as usize] = 0x68;
     facts.members[Member::DevicePmCompletion as usize] = 0xa0;
     Decoder::new(facts, Box::new(Table))

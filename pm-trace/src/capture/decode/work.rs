@@ -22,6 +22,7 @@ impl Decoder {
                     workqueue: text(&p.wq_name),
                     wq_flags: p.wq_flags,
                     queue: self.object(p.workqueue),
+                    max_active: (p.max_active != 0).then_some(p.max_active),
                 }
             }
             Kind::WorkDelayed => {

@@ -5,9 +5,9 @@ use crate::event::{Body, DeviceInfo, DeviceWaitKind, ObjId, Power, Step, TaskRef
 use crate::model::bounded::insert_capped;
 use crate::model::device::{CallbackRun, LINKS};
 use crate::model::path::critical_path;
-use crate::model::transition::{EXPLICIT_WAITS, PHASES};
+use crate::model::transition::{EXPLICIT_WAITS, PHASES, WAKEUPS};
 use crate::model::{
-    At, Context, Device, DeviceWaiting, Link, Model, PhaseRun, StepRun, StepTime, Transition,
+    At, Context, Device, DeviceWaiting, Link, Model, PhaseRun, StepRun, StepTime, Transition, Wakeup,
 };
 use pm_trace_common::pm::power;
 
@@ -43,6 +43,7 @@ pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
         Body::StepEnd { dev, power } => step_end(model, *dev, *power, at),
         Body::CallbackStart { dev, ops, .. } => callback_start(model, who, *dev, short(ops.trim()), at),
         Body::CallbackEnd { dev, error } => callback_end(model, who, *dev, *error, at),
+        Body::WakeupSource { name, active } => wakeup(model, &short(name), *active, at),
         Body::DeviceWait { dev, target, why } => {
             if let (DeviceWaitKind::Explicit, Some(target)) = (why, target)
                 && let Some(transition) = model.transitions.last_mut()
@@ -80,6 +81,7 @@ pub(super) fn begin_transition(model: &mut Model, at: At) {
     model.locks.clear();
     model.completions.clear();
     model.works.clear();
+    model.commands.clear();
     model.async_running.clear();
     model.runtime.clear();
     model.snapshot = None;
@@ -231,6 +233,12 @@ fn step_end(model: &mut Model, dev: ObjId, power: Power, at: At) {
     if let Some(transition) = model.transitions.last_mut() {
         let newly = u32::from(step == Step::Suspend && is_suspended && was_suspended.is_none());
         transition.suspended += newly;
+        let left = |bit| power.has(bit) == Some(false);
+        let given_up = step == Step::Suspend
+            && left(power::SUSPENDED)
+            && left(power::DIRECT_COMPLETE)
+            && left(power::SYSCORE);
+        transition.given_up += u32::from(given_up);
         let skipped = step == Step::Suspend && power.has(power::DIRECT_COMPLETE) == Some(true);
         transition.direct_complete += u32::from(skipped);
         transition.to_resume += newly;
@@ -301,5 +309,24 @@ fn callback_end(model: &mut Model, who: TaskRef, dev: ObjId, error: i32, at: At)
         && (resumes || port.resume_called.is_some())
     {
         port.resume_returned.get_or_insert(at);
+    }
+}
+
+fn wakeup(model: &mut Model, name: &str, active: bool, at: At) {
+    let Some(transition) = model.transitions.last_mut() else { return };
+    let room = transition.wakeups.len() < WAKEUPS;
+    let known = transition.wakeups.iter_mut().find(|wakeup| wakeup.name == name);
+    match (known, active) {
+        (Some(wakeup), true) => {
+            wakeup.times = wakeup.times.saturating_add(1);
+            wakeup.last = at;
+            wakeup.over = None;
+        }
+        (Some(wakeup), false) => wakeup.over = Some(at),
+        (None, true) if room => {
+            let name = name.to_owned();
+            transition.wakeups.push(Wakeup { name, times: 1, first: at, last: at, over: None });
+        }
+        (None, _) => {}
     }
 }

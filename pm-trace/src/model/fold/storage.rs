@@ -1,15 +1,19 @@
 //! libata and SCSI.
 
 use super::sync::{asked, queue_opened, sighted};
-use super::{begin_wait, is_error_handling, task, touch, transition_number};
+use super::{begin_wait, eh, is_error_handling, task, touch, transition_number};
 use crate::event::{AtaOp, AtaPort, Body, CommandStage, ObjId, ScsiDevice, ScsiOp, Step, TaskRef};
 use crate::model::bounded::insert_capped;
+use crate::model::transition::TIMED_OUT;
 use crate::model::{
-    Acted, At, CommandAsked, Context, Model, Port, PowerRequest, Quiesced, TouchKind, Wait, WaitOn,
+    Acted, At, CommandAsked, Context, InFlight, Model, Port, PowerRequest, Quiesced, TimedOut, TouchKind,
+    Transition, Wait, WaitOn,
 };
 
 /// `ATA_PFLAG_EH_PENDING | ATA_PFLAG_EH_IN_PROGRESS` (include/linux/libata.h).
 const EH_UNDER_WAY: u32 = 1 << 0 | 1 << 1;
+/// Commands whose timeout is unknown have at least this one, in nanoseconds.
+const SHORTEST_TIMEOUT: u64 = 5_000_000_000;
 
 pub(super) fn ata(model: &mut Model, who: TaskRef, event: &AtaPort, at: At) {
     identify_port(model, event);
@@ -27,6 +31,11 @@ pub(super) fn ata(model: &mut Model, who: TaskRef, event: &AtaPort, at: At) {
         AtaOp::Revalidate => port.revalidated = Some(acted),
         AtaOp::Rescan => port.rescan = Some(acted),
         AtaOp::PortSuspend | AtaOp::WaitEh => {}
+    }
+    match event.what {
+        AtaOp::Eh => eh::begun(model, event.port, at),
+        what if is_error_handling(what) => eh::goes_on(model, event.port, at),
+        _ => {}
     }
     if is_error_handling(event.what) {
         enter_error_handling(model, who, event, at);
@@ -135,7 +144,35 @@ fn suspended_by(model: &Model, who: TaskRef) -> Option<ObjId> {
 }
 
 pub(super) fn command(model: &mut Model, who: TaskRef, body: &Body, at: At) {
-    let Body::ScsiCommand { stage: CommandStage::Execute, sdev, dev, opcode, .. } = body else { return };
-    let dev: Option<ObjId> = dev.or_else(|| model.sdev(*sdev)?.dev);
-    asked(model, who, CommandAsked { sdev: *sdev, dev, opcode: *opcode, at });
+    let Body::ScsiCommand { stage, command, sdev, dev, opcode, timeout, .. } = body else { return };
+    if let (Some(dev), Some(entry)) = (dev, model.sdevs.entry(*sdev, Default::default)) {
+        entry.dev = Some(*dev);
+    }
+    match (stage, command) {
+        (CommandStage::Execute, _) => {
+            let dev = dev.or_else(|| model.sdev(*sdev)?.dev);
+            asked(model, who, CommandAsked { sdev: *sdev, dev, opcode: *opcode, at });
+        }
+        (CommandStage::Dispatch, Some(command)) => {
+            let sent = InFlight { sdev: *sdev, opcode: *opcode, sent: at, timeout: *timeout };
+            if let Some(entry) = model.commands.entry(*command, || sent) {
+                *entry = sent;
+            }
+        }
+        (CommandStage::Done, Some(command)) => model.commands.remove(command),
+        (CommandStage::Timeout, Some(command)) => {
+            let sent = model.commands.get(command).copied();
+            model.commands.remove(command);
+            let command =
+                sent.unwrap_or(InFlight { sdev: *sdev, opcode: *opcode, sent: at, timeout: *timeout });
+            // libata hands a command to its error handling by letting it time out at once (blk_abort_request()).
+            let lasted = at.time.saturating_sub(command.sent.time);
+            let expired = lasted >= command.timeout.or(*timeout).unwrap_or(SHORTEST_TIMEOUT);
+            let room = |transition: &&mut Transition| expired && transition.timed_out.len() < TIMED_OUT;
+            if let Some(transition) = model.transitions.last_mut().filter(room) {
+                transition.timed_out.push(TimedOut { command, at });
+            }
+        }
+        (_, None) => {}
+    }
 }

@@ -65,6 +65,9 @@ fn lock_wait(model: &mut Model, who: TaskRef, body: &Body, wait: Wait) {
         set_owner(entry, (who, *lock_kind), *owner, *shared, at, OwnerFrom::Read);
     }
     touch::lock_wanted(model, who, *lock, *owner, at);
+    if let Some(owner) = owner {
+        touch::across(model, owner.tid, at);
+    }
 }
 
 fn lock_wait_end(model: &mut Model, who: TaskRef, lock: ObjId, acquired: bool, at: At) {

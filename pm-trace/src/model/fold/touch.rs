@@ -3,7 +3,7 @@
 use super::task;
 use crate::event::{ObjId, Step, TaskRef};
 use crate::model::transition::TOUCHES;
-use crate::model::{At, Context, Model, QueuedBy, Task, Touch, TouchKind};
+use crate::model::{At, Context, Model, QueuedBy, Task, Touch, TouchKind, Wait, WaitOn};
 
 /// Who set going what a task does.
 struct Initiator {
@@ -14,9 +14,16 @@ struct Initiator {
 
 /// The task uses the device.
 pub(super) fn touched(model: &mut Model, who: TaskRef, dev: ObjId, kind: TouchKind, at: At) {
-    let Some(touch) = touch(model, who, dev, kind, at) else { return };
+    if let Some(touch) = touch(model, who, dev, kind, at) {
+        note(model, touch);
+    }
+}
+
+/// Notes it, once for each pair of devices.
+fn note(model: &mut Model, touch: Touch) {
     let Some(transition) = model.transitions.last_mut() else { return };
-    let same = |other: &Touch| (other.dev, other.kind, other.initiator) == (dev, kind, touch.initiator);
+    let key = |touch: &Touch| (touch.dev, touch.kind, touch.initiator, touch.lock);
+    let same = |other: &Touch| key(other) == key(&touch);
     if transition.touches.len() < TOUCHES && !transition.touches.iter().any(same) {
         transition.touches.push(touch);
     }
@@ -53,6 +60,7 @@ fn touch(model: &Model, who: TaskRef, dev: ObjId, kind: TouchKind, at: At) -> Op
         initiator: initiator.dev,
         set_off: initiator.at,
         resumed,
+        lock: None,
         held_up: None,
         guarded: initiator.guarded,
     })
@@ -98,10 +106,11 @@ pub(super) fn lock_wanted(model: &mut Model, waiter: TaskRef, lock: ObjId, owner
 
 /// That wait is over.
 pub(super) fn lock_got(model: &mut Model, lock: ObjId, at: At) {
-    let Some(dev) = model.device_of_lock(lock) else { return };
+    let dev = model.device_of_lock(lock);
     let touches = model.transitions.last_mut().into_iter().flat_map(|transition| &mut transition.touches);
     for touch in touches {
-        if touch.dev == dev && touch.kind == TouchKind::DeviceLock {
+        let of_device = touch.kind == TouchKind::DeviceLock && Some(touch.dev) == dev;
+        if of_device || touch.lock == Some(lock) {
             touch.held_up.get_or_insert(at.time.saturating_sub(touch.at.time));
         }
     }
@@ -112,4 +121,105 @@ pub(super) fn made_ready(model: &mut Model, who: TaskRef, at: At) {
     if let Some(task) = task(model, who) {
         task.resumed_sdev = Some(at);
     }
+}
+
+/// The task waits, or a lock that it holds is wanted: whether the one keeps the resume of a device from the other.
+pub(super) fn across(model: &mut Model, owner: u32, at: At) {
+    let touches = held_across(model, owner, at);
+    for touch in touches {
+        note(model, touch);
+    }
+}
+
+fn held_across(model: &Model, owner: u32, at: At) -> Vec<Touch> {
+    let Some(task) = model.task(owner) else { return Vec::new() };
+    let Some(wait) = &task.wait else { return Vec::new() };
+    let Some(needed) = resume_needed(model, wait) else { return Vec::new() };
+    let held = model.locks.iter().filter(|(_, lock)| lock.owner.is_some_and(|owned| owned.task.tid == owner));
+    let wanted = held.flat_map(|(&lock, entry)| entry.waiters.iter().map(move |&waiter| (lock, waiter)));
+    let (work, function) = task.work().map_or((None, None), |(work, function, _)| (Some(work), function));
+    let workqueue = work.and_then(|work| model.work(work)?.runs_on.clone());
+    wanted
+        .filter_map(|(lock, waiter)| Some((lock, resumes(model.task(waiter)?)?)))
+        .filter(|&(_, resumed)| resumed != needed)
+        .map(|(lock, resumed)| Touch {
+            dev: needed,
+            kind: TouchKind::LockAcrossWait,
+            at,
+            task: task.who,
+            function,
+            workqueue: workqueue.clone(),
+            initiator: resumed,
+            set_off: wait.at,
+            resumed: None,
+            lock: Some(lock),
+            held_up: None,
+            guarded: false,
+        })
+        .collect()
+}
+
+/// The device in whose resume the task is.
+fn resumes(task: &Task) -> Option<ObjId> {
+    task.contexts.iter().rev().find_map(|entered| match entered.context {
+        Context::Step { dev, step: Step::Resume | Step::ResumeEarly | Step::ResumeNoirq } => Some(dev),
+        _ => None,
+    })
+}
+
+/// The device whose resume the wait needs.
+fn resume_needed(model: &Model, wait: &Wait) -> Option<ObjId> {
+    let dev = match &wait.on {
+        WaitOn::Completion { completion, .. } => model.device_of_completion(*completion)?,
+        WaitOn::Queue { dev: Some(dev), freeze_depth: 0, .. } => *dev,
+        _ => return None,
+    };
+    let device = model.device(dev)?;
+    (device.suspended.is_some() || device.current == Some(Step::Resume)).then_some(dev)
+}
+
+/// A work starts: whether the suspend of a device queued it, and it runs among resumes.
+pub(super) fn started(model: &mut Model, who: TaskRef, at: At) {
+    if let Some(touch) = left_behind(model, who, at) {
+        note(model, touch);
+    }
+}
+
+fn left_behind(model: &Model, who: TaskRef, at: At) -> Option<Touch> {
+    let transition = model.transition().filter(|transition| !transition.is_complete())?;
+    let began = transition.phases.iter().find(|phase| phase.action.starts_with("dpm_resume"))?.start;
+    let task = model.task(who.tid)?;
+    let (work, function, origin) = task.work()?;
+    let origin = origin.filter(|origin| origin.at < began)?;
+    let dev = match origin.context.as_ref()? {
+        Context::Step { dev, step: Step::Suspend | Step::SuspendLate | Step::SuspendNoirq } => *dev,
+        Context::Callback { dev, .. } => *dev,
+        _ => return None,
+    };
+    let on = model.work(work)?.runs_on.clone().filter(|on| !on.is_freezable())?;
+    // Whatever uses the device after its resume is in order.
+    let device = model.device(dev)?;
+    let resumed = device.step(Step::Resume).and_then(|run| run.end);
+    if resumed.is_some() || device.suspended.is_none() && device.current != Some(Step::Resume) {
+        return None;
+    }
+    // The PM core's own calls.
+    let name = crate::model::base_name(model.function_name(function));
+    if matches!(name, "async_run_entry_fn" | "pm_runtime_work") {
+        return None;
+    }
+    Some(Touch {
+        dev,
+        kind: TouchKind::SuspendedWork,
+        at,
+        task: who,
+        function,
+        workqueue: Some(on),
+        initiator: dev,
+        set_off: origin.at,
+        resumed: None,
+        lock: None,
+        held_up: None,
+        guarded: false,
+    })
 }

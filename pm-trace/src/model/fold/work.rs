@@ -1,6 +1,6 @@
 //! Works and asynchronous calls.
 
-use super::{short, task};
+use super::{short, task, touch};
 use crate::event::{Body, ObjId, SymId, TaskRef};
 use crate::model::bounded::insert_capped;
 use crate::model::transition::DEFERRED;
@@ -8,8 +8,9 @@ use crate::model::{At, Context, DeferredRescan, Model, QueuedBy, Work, WorkQueue
 
 pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     match body {
-        Body::WorkQueued { work, function, workqueue, wq_flags, queue } => {
-            let on = queue.map(|queue| WorkQueue { queue, name: short(workqueue), flags: *wq_flags });
+        Body::WorkQueued { work, function, workqueue, wq_flags, queue, max_active } => {
+            let (name, flags, max_active) = (short(workqueue), *wq_flags, *max_active);
+            let on = queue.map(|queue| WorkQueue { queue, name, flags, max_active });
             let by = queued_by(model, who, at, on, None);
             queued(model, *work, *function, by);
         }
@@ -85,6 +86,7 @@ fn start(model: &mut Model, who: TaskRef, work: ObjId, function: Option<SymId>, 
     if let Some(task) = task(model, who) {
         task.enter(Context::Work { work, function, origin, deferrals }, at);
     }
+    touch::started(model, who, at);
 }
 
 /// A worker that starts a work is in nothing else: the end of what it seemed to run was lost.

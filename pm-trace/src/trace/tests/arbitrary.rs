@@ -143,13 +143,14 @@ fn wait_bodies() -> impl Strategy<Value = Body> {
 
 fn work_bodies() -> impl Strategy<Value = Body> {
     prop_oneof![
-        (id(), of(symbol()), text(), any::<u32>(), of(id())).prop_map(
-            |(work, function, workqueue, wq_flags, queue)| Body::WorkQueued {
+        (id(), of(symbol()), text(), any::<u32>(), of(id()), of(any::<u32>())).prop_map(
+            |(work, function, workqueue, wq_flags, queue, max_active)| Body::WorkQueued {
                 work,
                 function,
                 workqueue,
                 wq_flags,
-                queue
+                queue,
+                max_active
             }
         ),
         (id(), of(symbol()), any::<u64>()).prop_map(|(work, function, delay)| Body::WorkDelayed {
@@ -210,12 +211,19 @@ fn driver_bodies() -> impl Strategy<Value = Body> {
                 Body::Scsi(ScsiDevice { what, sdev, dev, queue, state, power, pm_only })
             }
         ),
-        (select(stages), of(id()), id(), of(id()), any::<u8>(), any::<i32>()).prop_map(
-            |(stage, command, sdev, dev, opcode, result)| {
-                Body::ScsiCommand { stage, command, sdev, dev, opcode, result }
+        (select(stages), of(id()), id(), of(id()), any::<u8>(), any::<i32>(), of(any::<u64>())).prop_map(
+            |(stage, command, sdev, dev, opcode, result, timeout)| {
+                Body::ScsiCommand { stage, command, sdev, dev, opcode, result, timeout }
             }
         ),
         any::<u32>().prop_map(|host_no| Body::ScsiEhWakeup { host_no }),
+        id().prop_map(|port| Body::AtaEhEnd { port }),
+        (id(), any::<bool>(), of(any::<i32>())).prop_map(|(port, hard, result)| Body::AtaReset {
+            port,
+            hard,
+            result
+        }),
+        (text(), any::<bool>()).prop_map(|(name, active)| Body::WakeupSource { name, active }),
     ]
 }
 
