@@ -50,7 +50,8 @@ impl Feed {
                 if resumes && n != batch[0] && n.is_multiple_of(5) {
                     let target = ObjId(device(batch[0]).0 + 2);
                     self.push(tid, Body::DeviceWait { dev, target: None, why: DeviceWaitKind::Superior })?;
-                    let wait = Body::CompletionWait { completion: target, timeout: None, io: false, stack: vec![] };
+                    let wait =
+                        Body::CompletionWait { completion: target, timeout: None, io: false, stack: vec![] };
                     self.push(tid, wait)?;
                 }
             }

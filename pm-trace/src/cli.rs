@@ -9,8 +9,7 @@ mod record;
 pub use machine::{ArmArgs, CompletionsArgs, DoctorArgs, ManArgs, ProbesArgs};
 pub use read::{
     BundleArgs, DiffArgs, Format, LookArgs, PlainFormat, RecoverArgs, ReplayArgs, ReportArgs, ReportFormat,
-    SummaryArgs,
-    ThemeName,
+    SummaryArgs, ThemeName,
 };
 pub use record::{OutputArgs, RecordArgs, Resort, State, SuspendArgs, WatchArgs, Watchdog, WatchdogArgs};
 

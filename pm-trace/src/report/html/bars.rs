@@ -79,11 +79,7 @@ struct Cycle {
 }
 
 /// Everything that the timeline shows.
-pub(super) fn data(
-    history: &History,
-    report: &Report,
-    awaited: &BTreeMap<u32, Awaited>,
-) -> Data {
+pub(super) fn data(history: &History, report: &Report, awaited: &BTreeMap<u32, Awaited>) -> Data {
     let marked = &lanes::marked(&report.findings);
     let log = history.log();
     let origin = log.first_time();
@@ -190,7 +186,9 @@ impl Filler {
             count += 1;
             let label = self.label(spans.label(span));
             self.data.bars.labels.push(label);
-            if span.kind == SpanKind::Wait && (matches!(lane, Lane::Device(_)) || !self.waits.contains_key(&span.event)) {
+            if span.kind == SpanKind::Wait
+                && (matches!(lane, Lane::Device(_)) || !self.waits.contains_key(&span.event))
+            {
                 self.waits.insert(span.event, (number, lane));
             }
         }

@@ -35,7 +35,8 @@ pub(super) fn links(found: &Finding, history: &History) -> (Vec<LinkView>, Vec<E
         None => EventView { line: format!("#{number} is not in this trace"), stack: Vec::new() },
     };
     let links = found.chain.iter().map(|link| view(found, link, &told)).collect();
-    let in_chain = |number: u64| found.chain.iter().flat_map(|link| &link.evidence).any(|at| at.event == number);
+    let in_chain =
+        |number: u64| found.chain.iter().flat_map(|link| &link.evidence).any(|at| at.event == number);
     let rest = found.evidence.iter().filter(|at| !in_chain(at.event)).map(|at| told(at.event)).collect();
     (links, rest)
 }

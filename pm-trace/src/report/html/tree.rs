@@ -31,7 +31,8 @@ pub(super) struct TreeRow {
 /// The tree of all devices at the end of the trace.
 pub(super) fn rows(model: &Model, waits: &Waits, report: &Report) -> Vec<TreeRow> {
     let rows = DeviceView::default().rows(model, waits);
-    let found: BTreeSet<u32> = report.findings.iter().flat_map(|found| &found.devices).map(|dev| dev.id).collect();
+    let found: BTreeSet<u32> =
+        report.findings.iter().flat_map(|found| &found.devices).map(|dev| dev.id).collect();
     let critical: BTreeSet<u32> = super::bars::critical_devices(report).collect();
     let few = rows.len() <= OPEN;
     let mut out: Vec<TreeRow> = Vec::with_capacity(rows.len());
