@@ -81,7 +81,9 @@ impl Browser {
         let (send, from) = channel();
         thread::spawn(move || {
             for message in BufReader::new(output).split(0) {
-                let Ok(message) = message.map(|bytes| serde_json::from_slice::<Value>(&bytes)) else { return };
+                let Ok(message) = message.map(|bytes| serde_json::from_slice::<Value>(&bytes)) else {
+                    return;
+                };
                 if message.is_ok_and(|message| send.send(message).is_err()) {
                     return;
                 }
@@ -129,8 +131,10 @@ impl Browser {
         let url = format!("file://{}", file.display());
         self.events.clear();
         self.call("Page.navigate", json!({ "url": url }))?;
-        self.wait_until(&format!("document.readyState === 'complete' && location.protocol === 'file:' && ({is_there})"))
-            .with_context(|| format!("{url} does not open"))
+        self.wait_until(&format!(
+            "document.readyState === 'complete' && location.protocol === 'file:' && ({is_there})"
+        ))
+        .with_context(|| format!("{url} does not open"))
     }
 
     /// Waits until an expression is true in the page.
@@ -158,7 +162,8 @@ impl Browser {
 
     /// Moves the pointer; a button that is given is pressed and let go.
     pub(super) fn point(&mut self, x: f64, y: f64, click: bool) -> Result<()> {
-        let kinds: &[&str] = if click { &["mouseMoved", "mousePressed", "mouseReleased"] } else { &["mouseMoved"] };
+        let kinds: &[&str] =
+            if click { &["mouseMoved", "mousePressed", "mouseReleased"] } else { &["mouseMoved"] };
         for kind in kinds {
             let button = if *kind == "mouseMoved" { "none" } else { "left" };
             let params = json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": 1 });

@@ -34,7 +34,12 @@ struct Page {
 const DEVICES: &str = "10000";
 
 const PAGES: [Page; 3] = [
-    Page { name: "deadlock", trace: Some("6.1-rescan-deadlock.pmtrace"), has_arrows: true, search: "1:0:0:0" },
+    Page {
+        name: "deadlock",
+        trace: Some("6.1-rescan-deadlock.pmtrace"),
+        has_arrows: true,
+        search: "1:0:0:0",
+    },
     Page { name: "healthy", trace: Some("6.1-healthy.pmtrace"), has_arrows: false, search: "(acpi)" },
     Page { name: "large", trace: None, has_arrows: false, search: "driver-7)" },
 ];
@@ -104,7 +109,11 @@ fn check(browser: &mut Browser, page: &Page, file: &Path, checks: &mut Checks) -
     let number = |value: Value| value.as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
     let bars = number(browser.ask(&format!("{CANVAS}.bars"))?);
     let lanes = number(browser.ask(&format!("{CANVAS}.lanes"))?);
-    println!("       {}: {size} KiB, {lanes} lanes, drawn {} ms after loading began", page.name, number(ready));
+    println!(
+        "       {}: {size} KiB, {lanes} lanes, drawn {} ms after loading began",
+        page.name,
+        number(ready)
+    );
     passes("the timeline is drawn", bars > 0 && lanes > 10);
     picture(browser, file, "top")?;
     browser.ask("document.getElementById('time').scrollIntoView()")?;
@@ -142,7 +151,8 @@ fn hover(browser: &mut Browser) -> Result<bool> {
     let (x, y) = in_timeline(browser)?;
     for part in 1..20 {
         browser.point(x * f64::from(part) / 20.0 + 300.0 * (1.0 - f64::from(part) / 20.0), y, false)?;
-        let told = browser.ask("document.getElementById('tip').hidden ? '' : document.getElementById('tip').innerText")?;
+        let told = browser
+            .ask("document.getElementById('tip').hidden ? '' : document.getElementById('tip').innerText")?;
         if told.as_str().is_some_and(|told| told.lines().count() >= 3) {
             return Ok(true);
         }
@@ -152,7 +162,9 @@ fn hover(browser: &mut Browser) -> Result<bool> {
 
 /// The right end of the first lane in the window.
 fn in_timeline(browser: &mut Browser) -> Result<(f64, f64)> {
-    let area = browser.ask("(({right, top}) => [right, top])(document.getElementById('timeline').getBoundingClientRect())")?;
+    let area = browser.ask(
+        "(({right, top}) => [right, top])(document.getElementById('timeline').getBoundingClientRect())",
+    )?;
     let at = |n: usize| area[n].as_f64().context("the timeline has no place");
     Ok((at(0)? - 12.0, at(1)? + 31.0))
 }
@@ -161,7 +173,8 @@ fn in_timeline(browser: &mut Browser) -> Result<(f64, f64)> {
 fn zoom(browser: &mut Browser) -> Result<bool> {
     let (x, y) = in_timeline(browser)?;
     let before = browser.ask(&format!("{CANVAS}.shown"))?;
-    let wheel = json!({ "type": "mouseWheel", "x": x * 0.6, "y": y, "deltaX": 0, "deltaY": -120, "modifiers": 2 });
+    let wheel =
+        json!({ "type": "mouseWheel", "x": x * 0.6, "y": y, "deltaX": 0, "deltaY": -120, "modifiers": 2 });
     browser.call("Input.dispatchMouseEvent", wheel)?;
     browser.wait_until(&format!("{CANVAS}.shown !== {before}"))?;
     let after = browser.ask(&format!("{CANVAS}.shown"))?;
