@@ -51,7 +51,9 @@ fn a_callback_of_25_s_is_one_stall_that_ended() {
     let found = pm_trace::watchdog::findings_in(log!("6.12-slow-console.txt"));
     let [finding] = &found[..] else { panic!("{found:#?}") };
     assert_eq!(finding.kind, Kind::Stall, "{finding:#?}");
-    assert!(finding.title.ends_with("was slow and ended after 26.5 s"), "{}", finding.title);
+    assert!(finding.title.starts_with("resume of slow_supplier"), "{}", finding.title);
+    assert!(finding.title.ends_with("was slow and ended after 26.4 s"), "{}", finding.title);
+    assert_eq!(finding.devices[0].name, "slow_supplier");
     assert!(finding.explanation.contains("inside the callback of slow_supplier"), "{}", finding.explanation);
 }
 
@@ -65,4 +67,14 @@ fn a_trace_instance_that_outlived_a_reset_tells_of_the_deadlock() {
     assert!(told.from.len() == 1 && told.from[0].ends_with(place), "{:?}", told.from);
     let source = recovered.sources.iter().find(|source| source.holds_evidence).unwrap();
     assert_eq!(source.kind, "trace instance");
+}
+
+/// What live mode wrote to the kernel log before `--on-stall panic`, between the kernel's own lines and the panic's.
+#[test]
+fn a_panic_kept_by_ramoops_tells_what_live_mode_said() {
+    let place = "sys/fs/pstore/dmesg-ramoops-0";
+    let recovered = recovered(place, log!("6.1-ramoops.txt"));
+    let [told] = &recovered.told[..] else { panic!("{recovered:#?}") };
+    assert_deadlock(&told.finding, Confidence::Proved);
+    assert!(told.from.len() == 1 && told.from[0].ends_with(place), "{:?}", told.from);
 }

@@ -29,12 +29,12 @@ pub(super) fn of(report: &Report) -> Finding {
     // A circle that opened was none.
     let back = back.filter(|_| report.ended_after.is_none());
     let chain = chain::of(report, back);
-    let devices = devices(report);
-    let shape = shape(&chain);
     let is_deadlock = back.is_some();
+    let devices = devices(report, is_deadlock);
+    let shape = shape(&chain);
     let lasted = report.ended_after.unwrap_or(stall.quiet);
-    let subject =
-        chain.first().map_or_else(|| format!("the phase {}", stall.phase), |link| link.waiter.label.clone());
+    let subject = subject(&chain, is_deadlock)
+        .map_or_else(|| format!("the phase {}", stall.phase), |link| link.waiter.label.clone());
     let began = stall.now.saturating_sub(stall.quiet);
     let explanation =
         if is_deadlock { deadlock_sentences(&chain, Some(seconds(lasted))) } else { stalled(report, &stall) };
@@ -68,6 +68,13 @@ pub(super) fn of(report: &Report) -> Finding {
         ended: None,
         margin: None,
     }
+}
+
+/// The link that a finding is named after. A circle begins where the report does; a chain without one may begin with
+/// those that only wait, and its last step is what everybody waits for.
+fn subject(chain: &[Link], is_deadlock: bool) -> Option<&Link> {
+    let last_step = chain.iter().rev().find(|link| link.relation == Relation::PerformedBy);
+    last_step.filter(|_| !is_deadlock).or(chain.first())
 }
 
 fn title(report: &Report, subject: &str, is_deadlock: bool) -> String {
@@ -104,18 +111,22 @@ fn name(task: &Task) -> TaskName {
     TaskName { tid: task.tid, comm: task.comm.clone() }
 }
 
-/// Devices of the steps, in the order of the chain, then the others.
-fn devices(report: &Report) -> Vec<DeviceRef> {
+/// Devices of the steps, that which the finding is named after first, then the others.
+fn devices(report: &Report, is_deadlock: bool) -> Vec<DeviceRef> {
     let steps = report.lines.iter().filter_map(|line| match &line.body {
         Body::Step { device, .. } => Some(device),
         _ => None,
     });
+    let mut steps: Vec<_> = steps.collect();
+    if !is_deadlock {
+        steps.reverse();
+    }
     let others = report.lines.iter().filter_map(|line| match &line.body {
         Body::Wait { object: Object::Lock { of, .. } | Object::Queue { of, .. }, .. } => of.as_ref(),
         Body::Wait { object: Object::Step { of }, .. } => Some(of),
         _ => None,
     });
-    steps.chain(others).fold(Vec::new(), |mut devices, device| {
+    steps.into_iter().chain(others).fold(Vec::new(), |mut devices, device| {
         if !devices.iter().any(|known: &DeviceRef| known.id == device.id) {
             devices.push(chain::device_ref(report, device));
         }
