@@ -195,6 +195,7 @@ impl App {
         self.critical = lanes::critical(self.history.head());
         if self.follow {
             self.cursor = self.history.log().len();
+            self.timeline.refit(&self.history, self.cursor);
         }
         self.scene.events = None;
         self.refresh();

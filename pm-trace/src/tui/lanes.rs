@@ -80,6 +80,14 @@ impl TimelineView {
             Fit::Half => Fit::Cycle,
             Fit::Cycle => Fit::All,
         };
+        self.refit(history, cursor);
+    }
+
+    /// Shows as much as before of what has grown meanwhile, unless somebody zoomed.
+    pub fn refit(&mut self, history: &History, cursor: usize) {
+        if self.fit == Fit::None {
+            return;
+        }
         let log = history.log();
         let now = log.time(cursor.saturating_sub(1));
         let whole = (log.first_time(), log.time(log.len()));
