@@ -30,11 +30,11 @@ fn finding(model: &Model, transition: &Transition, touch: &Touch) -> Option<Find
     let order = match touch.kind {
         TouchKind::LockAcrossWait => {
             let resume = format!("the resume of {}", namer.device(touch.initiator));
-            Some(ordering::of_touch(&namer, touch.dev, touch.initiator, &resume))
+            Some(ordering::of_touch(&namer, transition, touch.dev, touch.initiator, &resume))
         }
         // The device itself, and it is not resumed: what ran before it can be ordered by nothing.
         TouchKind::SuspendedWork => None,
-        _ => Some(ordering::of_touch(&namer, touch.dev, touch.initiator, &what)),
+        _ => Some(ordering::of_touch(&namer, transition, touch.dev, touch.initiator, &what)),
     };
     if order.as_ref().is_some_and(|order| order.guaranteed) {
         return None;

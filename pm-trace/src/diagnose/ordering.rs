@@ -10,7 +10,7 @@ use super::finding::{DeviceLink, Order, Ordering, Relation};
 use super::graph::Node;
 use super::{actors, nodes};
 use crate::event::{DeviceWaitKind, ObjId};
-use crate::model::{Link, Model, Task, Wait, WaitOn};
+use crate::model::{Link, Model, Task, Transition, Wait, WaitOn};
 use pm_trace_common::pm::power;
 
 /// How two devices stand to each other.
@@ -24,13 +24,12 @@ struct Standing {
     ignores_children: bool,
 }
 
-/// How `dev` stands to `other`.
-fn standing(model: &Model, dev: ObjId, other: ObjId) -> Standing {
+/// How `dev` stands to `other` in a transition: an explicit wait holds for the one that it was seen in.
+fn standing(model: &Model, transition: Option<&Transition>, dev: ObjId, other: ObjId) -> Standing {
     if dev == other {
         return Standing { relations: vec![Order::Same], link: None, ignores_children: false };
     }
-    let waited = model
-        .transition()
+    let waited = transition
         .is_some_and(|transition| transition.explicit_waits.contains(&(other, dev)))
         .then_some(Order::ExplicitWait);
     let link_of = |consumer: ObjId, supplier: ObjId| {
@@ -129,7 +128,7 @@ pub(crate) fn of_rescan(namer: &Namer<'_>, task: &Task, dev: ObjId) -> Option<Or
     let port = model.port(port_id)?;
     let standing = port.dev.map_or_else(
         || Standing { relations: vec![Order::Nothing], link: None, ignores_children: false },
-        |port_dev| standing(model, dev, port_dev),
+        |port_dev| standing(model, model.transition(), dev, port_dev),
     );
     let (name, device) = (namer.port(port_id), namer.device(dev));
     let mut text = Vec::new();
@@ -188,7 +187,7 @@ fn is_of_pm_core(wait: &Wait) -> bool {
 
 /// A callback of `waiter` waits for the step of `waited`.
 fn of_wait(namer: &Namer<'_>, waiter: ObjId, waited: ObjId) -> Ordering {
-    let standing = standing(namer.model, waited, waiter);
+    let standing = standing(namer.model, namer.model.transition(), waited, waiter);
     let (a, b) = (namer.device(waiter), namer.device(waited));
     let verdict = if standing.has(Order::Descendant) || standing.has(Order::Supplier) {
         format!(
@@ -204,7 +203,7 @@ fn of_wait(namer: &Namer<'_>, waiter: ObjId, waited: ObjId) -> Ordering {
 
 /// Two devices whose callbacks run at the same time.
 fn of_pair(namer: &Namer<'_>, one: ObjId, other: ObjId) -> Ordering {
-    let standing = standing(namer.model, one, other);
+    let standing = standing(namer.model, namer.model.transition(), one, other);
     let (a, b) = (namer.device(other), namer.device(one));
     let both = [one, other].iter().all(|&dev| nodes::is_async(namer.model, dev) == Some(true));
     let how = if both { ", both of them asynchronous" } else { "" };
@@ -219,9 +218,16 @@ fn of_pair(namer: &Namer<'_>, one: ObjId, other: ObjId) -> Ordering {
     ordering(namer, standing, format!("resume of {b}"), format!("resume of {a}"), guaranteed, text)
 }
 
-/// Whether anything makes what was set going in the name of `initiator` come after the resume of `dev`.
-pub(crate) fn of_touch(namer: &Namer<'_>, dev: ObjId, initiator: ObjId, what: &str) -> Ordering {
-    let standing = standing(namer.model, dev, initiator);
+/// Whether anything made what was set going in the name of `initiator` come after the resume of `dev` in a
+/// transition.
+pub(crate) fn of_touch(
+    namer: &Namer<'_>,
+    transition: &Transition,
+    dev: ObjId,
+    initiator: ObjId,
+    what: &str,
+) -> Ordering {
+    let standing = standing(namer.model, Some(transition), dev, initiator);
     let (name, by) = (namer.device(dev), namer.device(initiator));
     let guaranteed = standing.guarantees() || standing.has(Order::Same);
     let verdict = match guaranteed {

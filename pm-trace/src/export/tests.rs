@@ -231,7 +231,7 @@ impl Visit for Compare<'_> {
         use ::parquet::file::reader::{FileReader as _, SerializedFileReader};
         use ::parquet::record::Field;
         let mut bytes = Vec::new();
-        super::parquet::write::<T>(self.0, &mut bytes).unwrap();
+        parquet::write::<T>(self.0, &mut bytes).unwrap();
         let reader = SerializedFileReader::new(::prost::bytes::Bytes::from(bytes)).unwrap();
         let keys = reader.metadata().file_metadata().key_value_metadata().unwrap();
         assert!(keys.iter().any(|kv| kv.key == "pm_trace.tables" && kv.value.as_deref() == Some("1")));
@@ -256,7 +256,7 @@ impl Visit for Compare<'_> {
         }
         assert_eq!(read, rows.len());
         let mut text = Vec::new();
-        super::csv::write::<T>(self.0, &mut text).unwrap();
+        csv::write::<T>(self.0, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert_eq!(text.lines().count(), rows.len() + 1, "{}", T::NAME);
         Ok(())
