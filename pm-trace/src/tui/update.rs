@@ -50,8 +50,13 @@ impl App {
             let agreed = key.is(KeyCode::Char('y')) || key.is(KeyCode::Enter);
             return agreed.then_some(Effect::Suspend);
         }
-        let action = self.keymap.action(key, self.view, self.is_watching())?;
-        self.act(action)
+        let action = self.keymap.action(key, self.view, self.is_watching());
+        // What stands in front can be long where the view behind it is no list.
+        let pages = || {
+            let action = self.keymap.action(key, View::Events, false).filter(|_| !self.popups.is_empty());
+            action.filter(|action| matches!(action, Action::PageUp | Action::PageDown))
+        };
+        self.act(action.or_else(pages)?)
     }
 
     /// Something is to be done.

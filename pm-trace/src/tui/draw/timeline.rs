@@ -198,7 +198,7 @@ fn under_cursor(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), name, Role::Dim) + 2;
     }
     x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), PATH, Role::Path) + 1;
-    x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), "critical", Role::Dim) + 2;
+    x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), "critical path", Role::Dim) + 2;
     canvas.put(x, area.y + 1, area.right().saturating_sub(x), "! finding", Role::Bad);
 }
 
