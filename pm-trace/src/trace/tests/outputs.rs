@@ -136,7 +136,8 @@ fn a_second_output_that_blocks_delays_nothing_and_loses_whole_blocks() {
     }
     assert!(writer.status().tee.unwrap().dropped > 0);
     // Its thread ends all the same: user space must not stay frozen for a reader that is gone.
-    assert!(writer.go_foreground(Duration::from_millis(50)));
+    let ended = (0..200).any(|_| writer.go_foreground(Duration::from_millis(50)));
+    assert!(ended);
     assert!(began.elapsed() < Duration::from_secs(60));
     // Now read: what arrives is whole blocks with a gap.
     let copy = std::thread::spawn(move || {
