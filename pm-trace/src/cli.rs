@@ -78,6 +78,8 @@ pub enum Command {
         Suspend to RAM for 30 s, awake all the while.\n  \
         sudo pm-trace suspend --pm-test devices --cycles 10\n      \
         Suspend and resume only the devices, ten times: no real sleep, no wake-up needed.\n  \
+        sudo pm-trace suspend --wake 10 --cycles 100 --delay 5 --state mem,freeze --stop-on-finding\n      \
+        A hundred cycles, to RAM and to idle in turn, until something is found.\n  \
         sudo pm-trace suspend --live --tee /dev/ttyS1\n      \
         Send the trace over a serial line too, where it survives a reset.\n  \
         sudo pm-trace suspend --live --on-stall panic --stream tcp:192.0.2.1:7000\n      \

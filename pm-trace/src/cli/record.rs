@@ -11,9 +11,9 @@ use std::path::PathBuf;
 /// Arguments of `suspend`.
 #[derive(Clone, Debug, Args)]
 pub struct SuspendArgs {
-    /// Sleep state to enter
-    #[arg(long, value_enum, default_value_t = State::Mem)]
-    pub state: State,
+    /// Sleep state to enter; of several, separated by commas, one after the other
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "mem")]
+    pub state: Vec<State>,
     /// Let the real-time clock wake the machine after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = at_least_one())]
     pub wake: Option<u32>,
@@ -23,6 +23,12 @@ pub struct SuspendArgs {
     /// Suspend and resume so often
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one())]
     pub cycles: u32,
+    /// Wait so many seconds between two cycles
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub delay: u32,
+    /// End after the first cycle in which a lockup, a stall or a hazard was found
+    #[arg(long)]
+    pub stop_on_finding: bool,
     /// Stay awake while everything else is frozen, and name a lockup while it lasts
     #[arg(long)]
     pub live: bool,
@@ -159,7 +165,7 @@ pub struct OutputArgs {
     pub force: bool,
 }
 
-/// A sleep state, by its name in `/sys/power/state`.
+/// A sleep state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum State {
     /// Suspend to RAM
@@ -168,15 +174,18 @@ pub enum State {
     Freeze,
     /// Power-on suspend
     Standby,
+    /// All of these that this machine offers, one after the other
+    Mixed,
 }
 
 impl State {
-    /// Its name in `/sys/power/state`.
+    /// Its name in `/sys/power/state`; `mixed` is none there.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Mem => "mem",
             Self::Freeze => "freeze",
             Self::Standby => "standby",
+            Self::Mixed => "mixed",
         }
     }
 }

@@ -4,15 +4,17 @@ use super::recording::{self, Plan};
 use super::{Context, Outcome, require_root, say};
 use crate::capture::last_resort::OnStall;
 use crate::capture::memory;
+use crate::capture::recorder::Recorder;
 use crate::capture::suspend::{self, Cycle, Live, LiveOptions, SuspendOptions};
-use crate::cli::SuspendArgs;
+use crate::cli::{State, SuspendArgs};
 use crate::kernel::sleep::SleepSupport;
 use crate::kernel::system::{self, System};
+use crate::report;
 use crate::trace::Mode;
 use anyhow::{Context as _, bail};
 use std::path::Path;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Suspends, records and reports.
 ///
@@ -21,15 +23,10 @@ use std::time::Duration;
 /// suspend did not come about.
 pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outcome> {
     require_root("suspend", "loading eBPF programs and suspending the machine need it")?;
-    let options = SuspendOptions {
-        state: args.state.name().to_owned(),
-        wake: args.wake,
-        pm_test: args.pm_test.clone(),
-        cycles: args.cycles,
-    };
-    check_state(&options.state, &SleepSupport::probe(&system::Live).states)?;
+    let states = states(&args.state, &SleepSupport::probe(&system::Live).states)?;
+    let run: Vec<SuspendOptions> = states.iter().map(|state| options(args, state)).collect();
     if args.live {
-        suspend::check_live(&options).context("live mode cannot be had here")?;
+        run.iter().try_for_each(suspend::check_live).context("live mode cannot be had here")?;
         memory::one_heap();
     }
     if args.tui {
@@ -39,7 +36,7 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
     let mode = if args.live { Mode::Live } else { Mode::Watch };
     // Awake, pm-trace watches by itself.
     let watchdog = recording::watchdog(&args.watchdog).filter(|_| mode == Mode::Watch);
-    let plan = Plan { output: &args.output, mode, state: Some(options.state.clone()), watchdog };
+    let plan = Plan { output: &args.output, mode, state: Some(states.join(",")), watchdog };
     let (mut recorder, record) = recording::start(&plan, context)?;
     if args.tui {
         let view = super::live_view::companion(&mut recorder, &args.look)?;
@@ -52,22 +49,71 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
     {
         log::warn!("{error}; verdicts rest on events alone");
     }
-    let mut failure = None;
-    for number in 1..=options.cycles {
-        let cycle = suspend::cycle(&mut recorder, &options, live.as_ref())?;
-        tell(number, &cycle);
-        recording::tell_trouble(&mut recorder);
+    let failure = cycles(&mut recorder, args, &run, live.as_ref(), &stop)?;
+    let outcome = recording::finish(recorder)?;
+    failure.map_or(Ok(outcome), Err)
+}
+
+/// A cycle with this state.
+fn options(args: &SuspendArgs, state: &str) -> SuspendOptions {
+    SuspendOptions {
+        state: state.to_owned(),
+        wake: args.wake,
+        pm_test: args.pm_test.clone(),
+        cycles: args.cycles,
+    }
+}
+
+/// Runs the cycles, in each the next state, and says what became of each. What made a suspend fail is given back.
+fn cycles(
+    recorder: &mut Recorder,
+    args: &SuspendArgs,
+    run: &[SuspendOptions],
+    live: Option<&Live>,
+    stop: &AtomicBool,
+) -> anyhow::Result<Option<anyhow::Error>> {
+    for (number, options) in (1..=args.cycles).zip(run.iter().cycle()) {
+        let cycle = suspend::cycle(recorder, options, live)?;
+        let found = found(recorder);
+        tell(number, args, options, &cycle, &found);
+        recording::tell_trouble(recorder);
         if let Err(error) = cycle.result {
-            failure = Some(anyhow::Error::from(error).context(format!("cycle {number}")));
+            return Ok(Some(anyhow::Error::from(error).context(format!("cycle {number}"))));
+        }
+        if args.stop_on_finding && !found.is_empty() {
+            say("pm-trace: ended after this finding, as --stop-on-finding asks\n");
             break;
+        }
+        if number < args.cycles {
+            pause(args.delay, stop);
         }
         if stop.load(Ordering::Relaxed) {
             say("pm-trace: stopped by a signal\n");
             break;
         }
     }
-    let outcome = recording::finish(recorder)?;
-    failure.map_or(Ok(outcome), Err)
+    Ok(None)
+}
+
+/// What is wrong with the last cycle, each in a line.
+fn found(recorder: &Recorder) -> Vec<String> {
+    let last = recorder.model().transition().map(|transition| transition.number);
+    let mut findings = recorder.findings_at_end();
+    findings.retain(|finding| Some(finding.cycle) == last);
+    findings.retain(|finding| Outcome::of(std::slice::from_ref(finding)) == Outcome::Found);
+    findings.iter().map(report::headline).collect()
+}
+
+/// Waits between two cycles, unless a signal says to stop.
+fn pause(seconds: u32, stop: &AtomicBool) {
+    let until = Instant::now() + Duration::from_secs(seconds.into());
+    while !stop.load(Ordering::Relaxed) {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        std::thread::sleep(left.min(Duration::from_millis(100)));
+    }
 }
 
 /// What was asked for, and a word on what a panic does here.
@@ -92,6 +138,28 @@ fn live_options(args: &SuspendArgs, trace: &Path) -> LiveOptions {
     }
 }
 
+/// The states that cycles enter in turn.
+fn states(asked: &[State], offered: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut states = Vec::new();
+    for state in asked {
+        if *state == State::Mixed {
+            let all = [State::Mem, State::Freeze, State::Standby].map(State::name);
+            states.extend(
+                all.iter().filter(|name| offered.iter().any(|one| one == *name)).map(|&s| s.to_owned()),
+            );
+        } else {
+            check_state(state.name(), offered)?;
+            states.push(state.name().to_owned());
+        }
+    }
+    if states.is_empty() {
+        bail!(
+            "this machine tells no sleep state in /sys/power/state. Nothing was done; name one with --state"
+        );
+    }
+    Ok(states)
+}
+
 /// Refuses a state that this machine does not offer, before anything is armed.
 fn check_state(state: &str, offered: &[String]) -> anyhow::Result<()> {
     if !offered.is_empty() && !offered.iter().any(|known| known == state) {
@@ -104,11 +172,17 @@ fn check_state(state: &str, offered: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(number: u32, cycle: &Cycle) {
+fn tell(number: u32, args: &SuspendArgs, options: &SuspendOptions, cycle: &Cycle, found: &[String]) {
     let seconds = Duration::from_nanos(cycle.away).as_secs_f64();
     let how = if cycle.result.is_ok() { "suspended and resumed" } else { "failed" };
     let arrived = recording::arrived(&cycle.integrity);
-    say(&format!("pm-trace: cycle {number} {how}, {seconds:.1} s; {arrived}\n"));
+    let of = if args.cycles > 1 { format!(" of {} ({})", args.cycles, options.state) } else { String::new() };
+    say(&format!("pm-trace: cycle {number}{of} {how}, {seconds:.1} s; {arrived}\n"));
+    // One cycle has its report.
+    if args.cycles > 1 {
+        let verdict = if found.is_empty() { "nothing wrong found".to_owned() } else { found.join("; ") };
+        say(&format!("pm-trace: cycle {number}: {verdict}\n"));
+    }
 }
 
 #[cfg(test)]
@@ -123,5 +197,15 @@ mod tests {
         assert!(error.contains("'standby': this machine offers freeze, mem (/sys/power/state)"), "{error}");
         // What cannot be read is left to the kernel to refuse.
         check_state("mem", &[]).unwrap();
+    }
+
+    /// Each state that was asked for has its turn; `mixed` is what there is.
+    #[test]
+    fn states_take_turns() {
+        let offered = ["freeze".to_owned(), "mem".to_owned()];
+        assert_eq!(states(&[State::Freeze, State::Mem], &offered).unwrap(), ["freeze", "mem"]);
+        assert_eq!(states(&[State::Mixed], &offered).unwrap(), ["mem", "freeze"]);
+        assert!(states(&[State::Mem, State::Standby], &offered).is_err());
+        assert!(states(&[State::Mixed], &[]).is_err());
     }
 }

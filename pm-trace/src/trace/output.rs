@@ -13,6 +13,12 @@ use std::time::{Duration, Instant};
 /// How long a thread waits before it tries a failed write again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Bytes that wait from which on blocks are written as they are: a disk that answers again, or that is to be done with, is
+/// not kept waiting for what makes them small.
+const HURRY: usize = 4 << 20;
+/// The same for a thread that is to end.
+const HURRY_TO_END: usize = 1 << 20;
+
 /// How long a thread that was told to give up may take to end.
 const GIVING_UP: Duration = Duration::from_secs(1);
 
@@ -226,9 +232,13 @@ enum Worked {
 
 /// Writes the oldest block.
 fn work(shared: &Shared, sink: &mut dyn Sink, on_error: OnError) -> Worked {
-    let Some(block) = shared.lock().queue.front().cloned() else { return Worked::Nothing };
+    let (block, hurry) = {
+        let state = shared.lock();
+        let Some(block) = state.queue.front().cloned() else { return Worked::Nothing };
+        (block, state.bytes > if state.stop { HURRY_TO_END } else { HURRY })
+    };
     let offset = sink.written();
-    let written = shared.pulse.busy(|| sink.write(block.bytes()));
+    let written = shared.pulse.busy(|| sink.write(block.bytes(hurry)));
     let mut state = shared.lock();
     let failed = written.is_err();
     match written {

@@ -58,11 +58,15 @@ impl Packet {
         self.size
     }
 
-    /// The bytes for the file.
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// The bytes for the file; in a hurry as they are, if nobody has packed them yet.
+    pub(super) fn bytes(&self, hurry: bool) -> &[u8] {
         self.packed.get_or_init(|| {
             let raw = self.raw.lock().unwrap_or_else(PoisonError::into_inner).take();
-            raw.map(|raw| pack(&raw)).unwrap_or_default()
+            match raw {
+                Some(raw) if hurry => plain(&raw),
+                Some(raw) => pack(&raw),
+                None => Vec::new(),
+            }
         })
     }
 }
@@ -80,8 +84,12 @@ fn pack(raw: &Raw) -> Vec<u8> {
             block::block(kind, packing, raw.sequence, &small)
         }
         // What does not become smaller stays as it is.
-        _ => block::block(raw.kind, packing::NONE, raw.sequence, &raw.payload),
+        _ => plain(raw),
     }
+}
+
+fn plain(raw: &Raw) -> Vec<u8> {
+    block::block(raw.kind, packing::NONE, raw.sequence, &raw.payload)
 }
 
 /// Number of the first event, then each part of the columns: its length packed, and one Zstandard frame.

@@ -272,14 +272,15 @@ fn columns_are_as_documented() {
             // Lengths, as differences to the column before (even: more, odd: fewer), of symbols: task 2, thread id 0,
             // name 0, kind 2, CPU 2, time 0, number of fields 2, three fields 2 each; of literals; of texts.
             &[4, 3, 0, 4, 0, 3, 4, 0, 0, 0],
-            &[2, 0, 0, 0, 0, 2, 1, 0, 0, 2],
+            &[4, 1, 0, 2, 1, 2, 1, 0, 0, 2],
             &[0, 0, 14, 13, 0, 0, 0, 22, 21, 0],
-            // Neither guess at the first event's task is right, nor at the second's; three at its kind, ...
-            &[2, 2], &[3, 1], &[1, 0], &[1, 0], &[5, 1], &[5, 1], &[5, 1],
+            // Nobody guessed the first event; of the second all but task and kind.
+            &[2, 2], &[3, 3], &[1, 0], &[1, 0], &[5, 3], &[5, 0], &[4, 1],
         ]
         .concat(),
-        // Task 0 and again, thread 7, seven bytes, kind 10, CPU 1, 5 and 2 microseconds, three fields, a new text, 16, true.
-        vec![8, 8, 7, 7, 8 + 20, 8 + 2, 10, 4, 8 + 6, 5, 8 + 32, 2, 21],
+        // Task 0 twice, thread 7, seven bytes, kind 10 twice, CPU 1, 5 and 2 microseconds, three fields, a new text, 16,
+        // true.
+        vec![8, 8, 7, 7, 8 + 20, 8, 8 + 2, 10, 4, 8 + 6, 5, 8 + 32, 2, 21],
         b"rtcwakedpm_resume\0".to_vec(),
     ];
     assert_eq!(columns::pack(&rows), expected);
