@@ -9,7 +9,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pm
 
 /// The facts as the words of the programs' global.
 pub fn words(facts: &KernelFacts) -> Vec<u32> {
-    facts.members.iter().copied().chain([facts.rescan_takes_sdev]).collect()
+    facts.members.iter().copied().chain([facts.request_size, facts.rescan_takes_sdev]).collect()
 }
 
 /// Creates the maps and hands over the facts. `buffer` is the ring buffer's size in bytes; with `log` the

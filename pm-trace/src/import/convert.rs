@@ -91,7 +91,14 @@ impl Converter {
                 let workqueue = cut(workqueue);
                 let mut at = at;
                 let function = self.symbol(function, &mut at);
-                at.say(Body::WorkQueued { work, function, workqueue, wq_flags: 0, queue: None, max_active: None });
+                at.say(Body::WorkQueued {
+                    work,
+                    function,
+                    workqueue,
+                    wq_flags: 0,
+                    queue: None,
+                    max_active: None,
+                });
             }
             Said::WorkStart { work, function } => {
                 self.work(at, work, function, |work, function| Body::WorkStart { work, function });
