@@ -93,7 +93,7 @@ fn a_disk_full_from_the_start_refuses_the_recording() {
         return;
     };
     // More than there is: what fits stays.
-    assert!(std::fs::write(disk.path("ballast"), vec![0; 512 << 10]).is_err());
+    assert!(std::fs::write(disk.path("ballast"), vec![0; 4 << 20]).is_err());
     let refused = Writer::create(&disk.path("a.pmtrace"), &Session::default(), Overwrite::Refuse);
     let told = refused.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(told.contains("No space left"), "{told}");

@@ -9,6 +9,9 @@ use crate::progress::{section, step};
 use crate::setup::{self, Group};
 use crate::{Verdict, browser, build, exports, lab, paths, process};
 
+/// How often a lab run is tried before it counts as failed.
+const ATTEMPTS: u32 = 2;
+
 /// What to test.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
@@ -64,6 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     if !args.no_lab {
         let results = lab::run_scenarios(&lab::RunArgs {
             reuse: !args.fresh,
+            attempts: ATTEMPTS,
             ..lab::RunArgs::once("test", "all", false)
         })?;
         for result in &results {

@@ -16,6 +16,8 @@ pub(super) struct Job<'a> {
     pub(super) setting: Setting<'a>,
     /// What.
     pub(super) scenario: &'a Scenario,
+    /// How often it may be tried: an emulated machine fails for reasons of its own now and then.
+    pub(super) attempts: u32,
 }
 
 /// Guests that fit on this machine: software emulation keeps one CPU busy for each.
@@ -50,7 +52,16 @@ pub(super) fn run(jobs: &[Job<'_>], side_by_side: usize) -> Result<Vec<RunResult
 fn run_one(job: &Job<'_>, number: usize, total: usize) -> Result<RunResult> {
     let (name, release) = (&job.scenario.name, job.setting.tree.release());
     eprintln!("==> {number}/{total}: {name} on {release}");
-    let result = job.setting.run(job.scenario).with_context(|| format!("cannot run {name} on {release}"))?;
-    eprintln!("    {}", result.summary());
-    Ok(result)
+    let mut attempt = 1;
+    loop {
+        let result = job.setting.run(job.scenario);
+        let mut result = result.with_context(|| format!("cannot run {name} on {release}"))?;
+        result.attempts = attempt;
+        eprintln!("    {}", result.summary());
+        if result.passed() || attempt >= job.attempts {
+            return Ok(result);
+        }
+        attempt += 1;
+        eprintln!("==> {number}/{total}: {name} on {release} again: attempt {attempt} of {}", job.attempts);
+    }
 }

@@ -85,6 +85,9 @@ pub(crate) struct RunArgs {
     /// Do not repeat a run that passed if nothing has changed since that goes into it.
     #[arg(long)]
     pub(crate) reuse: bool,
+    /// Try a run that fails again, so often in all; the table says how many tries a run took.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) attempts: u32,
     /// Use this static pm-trace instead of building one.
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,
@@ -104,6 +107,7 @@ impl RunArgs {
             jobs: None,
             verbose,
             reuse: false,
+            attempts: 1,
             binary: None,
         }
     }
@@ -165,7 +169,7 @@ pub(crate) fn run_scenarios(args: &RunArgs) -> Result<Vec<RunResult>> {
                     keep: args.keep,
                     reuse: args.reuse,
                 };
-                jobs.push(Job { setting, scenario });
+                jobs.push(Job { setting, scenario, attempts: args.attempts });
             }
         }
     }

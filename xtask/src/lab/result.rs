@@ -86,6 +86,9 @@ pub(crate) struct RunResult {
     pub(crate) facts: BTreeMap<String, String>,
     /// What was expected and seen.
     pub(crate) checks: Vec<Check>,
+    /// Which try this was, from 1.
+    #[serde(skip)]
+    pub(crate) attempts: u32,
     /// It is that of an earlier run, since which nothing has changed.
     #[serde(skip)]
     pub(crate) reused: bool,
@@ -117,8 +120,12 @@ impl RunResult {
     }
 
     /// The outcome in a word.
-    fn word(&self) -> &'static str {
-        if self.reused { "unchanged" } else { self.outcome.word() }
+    fn word(&self) -> String {
+        match (self.reused, self.attempts) {
+            (true, _) => "unchanged".to_owned(),
+            (false, 0 | 1) => self.outcome.word().to_owned(),
+            (false, attempts) => format!("{}, try {attempts}", self.outcome.word()),
+        }
     }
 
     /// One line as soon as it is known, and what failed.
@@ -142,7 +149,7 @@ pub(crate) fn table(results: &[RunResult]) -> String {
     for result in results {
         let good = result.checks.iter().filter(|check| check.ok).count();
         rows.push([
-            result.word().to_owned(),
+            result.word(),
             result.scenario.clone(),
             result.kernel.release.clone(),
             format!("{good}/{}", result.checks.len()),
@@ -186,6 +193,7 @@ mod tests {
             exit: Some(0),
             facts: BTreeMap::new(),
             checks: vec![check(true), check(outcome == Outcome::Passed)],
+            attempts: 1,
             reused: false,
         }
     }

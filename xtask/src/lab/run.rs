@@ -222,6 +222,7 @@ impl Setting<'_> {
             exit: seen.result.map(|(_, exit)| exit),
             facts: seen.facts.clone(),
             checks,
+            attempts: 1,
             reused: false,
         })
     }

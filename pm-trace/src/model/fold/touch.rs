@@ -105,11 +105,23 @@ pub(super) fn lock_wanted(model: &mut Model, waiter: TaskRef, lock: ObjId, owner
 }
 
 /// That wait is over.
+///
+/// A lock that was got before the resume that its owner waits for has ended was not held across that wait: the owner
+/// that was read when it was wanted had let go. (`dpm_list_mtx` is such a lock: whoever resumes a device takes it for
+/// a moment before it waits for the parent.)
 pub(super) fn lock_got(model: &mut Model, lock: ObjId, at: At) {
-    let dev = model.device_of_lock(lock);
-    let touches = model.transitions.last_mut().into_iter().flat_map(|transition| &mut transition.touches);
-    for touch in touches {
-        let of_device = touch.kind == TouchKind::DeviceLock && Some(touch.dev) == dev;
+    let of_lock = model.device_of_lock(lock);
+    let Model { transitions, devices, .. } = model;
+    let Some(transition) = transitions.last_mut() else { return };
+    let ended_since = |touch: &Touch| {
+        let ended = devices.get(&touch.dev).and_then(|device| device.step(Step::Resume)?.end);
+        ended.is_some_and(|ended| ended >= touch.set_off)
+    };
+    transition
+        .touches
+        .retain(|touch| touch.lock != Some(lock) || touch.held_up.is_some() || ended_since(touch));
+    for touch in &mut transition.touches {
+        let of_device = touch.kind == TouchKind::DeviceLock && Some(touch.dev) == of_lock;
         if of_device || touch.lock == Some(lock) {
             touch.held_up.get_or_insert(at.time.saturating_sub(touch.at.time));
         }
