@@ -14,9 +14,13 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+/// Events stay in memory no longer than this: a block that is closed sooner than by its size packs worse, but what a
+/// collector that is killed has not handed over is lost.
+const HAND_OVER: Duration = Duration::from_millis(300);
 
 /// Longest time between two looks at the ring buffer, should a wake-up be missed.
 const TICK: Duration = Duration::from_millis(100);
@@ -150,13 +154,15 @@ pub struct Collector<'a> {
     watcher: Watcher,
     /// Looks without any event.
     quiet: u32,
+    /// When events were last handed to the file's thread.
+    handed_over: Instant,
 }
 
 impl<'a> Collector<'a> {
     /// Begins.
     pub fn new(desk: &'a Desk<'a>) -> Self {
         let watcher = Watcher::new(desk.others.iter().cloned(), PATIENCE);
-        Self { desk, watch: Watch::default(), watcher, quiet: 0 }
+        Self { desk, watch: Watch::default(), watcher, quiet: 0, handed_over: Instant::now() }
     }
 
     /// Drains once and says what is new. Returns how many events there were.
@@ -173,6 +179,9 @@ impl<'a> Collector<'a> {
         }
         if self.quiet == QUIET_TICKS {
             self.keep(recorder);
+        } else if self.handed_over.elapsed() >= HAND_OVER {
+            self.handed_over = Instant::now();
+            recorder.hand_over();
         }
         drained
     }

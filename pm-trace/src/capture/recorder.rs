@@ -247,6 +247,13 @@ impl Recorder {
         std::mem::take(&mut self.trouble)
     }
 
+    /// Hands what is recorded so far to whoever writes it: a reset may still take it, the end of this process not.
+    pub fn hand_over(&mut self) {
+        if let Err(error) = self.writer.flush_block() {
+            self.trouble.push(error);
+        }
+    }
+
     /// Makes what is recorded so far durable, if that can be done without waiting.
     pub fn sync(&mut self) {
         if let Err(error) = self.writer.sync() {

@@ -174,16 +174,23 @@ fn work_or_storage(raw: &Raw) -> Body {
             stack: stack(raw),
             shared: flag,
         },
+        _ => runtime_or_look(raw),
+    }
+}
+
+fn runtime_or_look(raw: &Raw) -> Body {
+    let (dev, flags) = (ObjId(raw.a), raw.c);
+    match raw.kind {
         36 => Body::RuntimePm {
-            dev: a,
-            resume: flag,
-            status: raw.c % 4,
-            flags: raw.c,
-            power,
+            dev,
+            resume: raw.flag,
+            status: flags % 4,
+            flags,
+            power: Power(flags),
             stack: stack(raw),
         },
-        37 => Body::RuntimePmEnd { dev: a, result: 0 },
-        _ => Body::SnapshotEnd { began: raw.time, tasks: raw.c % 3 },
+        37 => Body::RuntimePmEnd { dev, result: 0 },
+        _ => Body::SnapshotEnd { began: raw.time, tasks: flags % 3 },
     }
 }
 

@@ -62,7 +62,7 @@ fn shown(packets: &[TracePacket]) -> Vec<Shown> {
                 *last = time;
                 match event.kind.unwrap() {
                     proto::SLICE_END => {
-                        assert!(around.pop().is_some(), "an end without a begin on {track:?}")
+                        assert!(around.pop().is_some(), "an end without a begin on {track:?}");
                     }
                     proto::COUNTER => assert!(track.counter.is_some() && event.counter_value.is_some()),
                     kind => {

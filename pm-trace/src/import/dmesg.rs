@@ -81,7 +81,7 @@ impl Phases {
         } else if message.starts_with("PM: Finishing wakeup") {
             self.completed(time, tid);
         } else if let Some((phase, took)) = message.strip_prefix("PM: ").and_then(phase_took) {
-            self.took(time, tid, phase, took);
+            self.took(time, tid, &phase, took);
         } else if call(message).is_some() {
             if self.next.is_some() {
                 self.called.get_or_insert((time, tid));
@@ -98,7 +98,7 @@ impl Phases {
         self.edges
     }
 
-    fn took(&mut self, time: Nanos, tid: u32, phase: Phase, took: Nanos) {
+    fn took(&mut self, time: Nanos, tid: u32, phase: &Phase, took: Nanos) {
         let began = time.saturating_sub(took);
         match phase {
             Phase::Down => {
@@ -110,7 +110,7 @@ impl Phases {
                 self.edge(end, tid, "dpm_prepare", self.event, false);
                 self.edges.extend(after);
             }
-            Phase::Step(step, event) => {
+            &Phase::Step(step, event) => {
                 let action = format!("dpm_{}", step_label(step));
                 self.edge(began, tid, &action, event, true);
                 self.edge(time, tid, &action, event, false);

@@ -91,18 +91,18 @@ impl Browser {
         });
         let mut browser =
             Self { child, to, from, session: None, last: 0, events: Vec::new(), _profile: profile };
-        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }))?;
+        let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }))?;
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        let attached = browser.call("Target.attachToTarget", attach)?;
+        let attached = browser.call("Target.attachToTarget", &attach)?;
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         for part in ["Page", "Runtime", "Log", "Network"] {
-            browser.call(&format!("{part}.enable"), json!({}))?;
+            browser.call(&format!("{part}.enable"), &json!({}))?;
         }
         Ok(browser)
     }
 
     /// Calls a method and waits for its result.
-    pub(super) fn call(&mut self, method: &str, params: Value) -> Result<Value> {
+    pub(super) fn call(&mut self, method: &str, params: &Value) -> Result<Value> {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -130,7 +130,7 @@ impl Browser {
     pub(super) fn open(&mut self, file: &Path, is_there: &str) -> Result<()> {
         let url = format!("file://{}", file.display());
         self.events.clear();
-        self.call("Page.navigate", json!({ "url": url }))?;
+        self.call("Page.navigate", &json!({ "url": url }))?;
         self.wait_until(&format!(
             "document.readyState === 'complete' && location.protocol === 'file:' && ({is_there})"
         ))
@@ -153,7 +153,7 @@ impl Browser {
     /// The value of an expression in the page.
     pub(super) fn ask(&mut self, expression: &str) -> Result<Value> {
         let params = json!({ "expression": expression, "returnByValue": true });
-        let answer = self.call("Runtime.evaluate", params)?;
+        let answer = self.call("Runtime.evaluate", &params)?;
         if let Some(failed) = answer.get("exceptionDetails") {
             bail!("{expression} fails: {failed}");
         }
@@ -167,7 +167,7 @@ impl Browser {
         for kind in kinds {
             let button = if *kind == "mouseMoved" { "none" } else { "left" };
             let params = json!({ "type": kind, "x": x, "y": y, "button": button, "clickCount": 1 });
-            self.call("Input.dispatchMouseEvent", params)?;
+            self.call("Input.dispatchMouseEvent", &params)?;
         }
         Ok(())
     }

@@ -140,7 +140,7 @@ fn check(browser: &mut Browser, page: &Page, file: &Path, checks: &mut Checks) -
     browser.ask("scrollTo(0, 0)")?;
     picture(browser, file, "dark")?;
     passes("the colours can be chosen", chosen);
-    let pdf = browser.call("Page.printToPDF", json!({}))?;
+    let pdf = browser.call("Page.printToPDF", &json!({}))?;
     let pdf = decode(pdf["data"].as_str().unwrap_or_default());
     fs::write(file.with_extension("pdf"), &pdf)?;
     passes("it can be printed", pdf.starts_with(b"%PDF"));
@@ -182,7 +182,7 @@ fn zoom(browser: &mut Browser) -> Result<bool> {
     let before = browser.ask(&format!("{CANVAS}.shown"))?;
     let wheel =
         json!({ "type": "mouseWheel", "x": x * 0.6, "y": y, "deltaX": 0, "deltaY": -120, "modifiers": 2 });
-    browser.call("Input.dispatchMouseEvent", wheel)?;
+    browser.call("Input.dispatchMouseEvent", &wheel)?;
     browser.wait_until(&format!("{CANVAS}.shown !== {before}"))?;
     let after = browser.ask(&format!("{CANVAS}.shown"))?;
     browser.ask("document.getElementById('fit').click()")?;
@@ -193,7 +193,7 @@ fn zoom(browser: &mut Browser) -> Result<bool> {
 /// Types into the search; how many lanes are left.
 fn search(browser: &mut Browser, text: &str) -> Result<u64> {
     browser.ask("document.getElementById('search').focus()")?;
-    browser.call("Input.insertText", json!({ "text": text }))?;
+    browser.call("Input.insertText", &json!({ "text": text }))?;
     browser.wait_until("document.getElementById('count').textContent.includes(' of ')")?;
     let count = browser.ask("parseInt(document.getElementById('count').textContent)")?;
     Ok(count.as_u64().unwrap_or_default())
@@ -201,7 +201,7 @@ fn search(browser: &mut Browser, text: &str) -> Result<u64> {
 
 /// Opens it with scripts off: the verdict, all findings and tables are there, what needs a script is not shown.
 fn plain(browser: &mut Browser, file: &Path) -> Result<bool> {
-    browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }))?;
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }))?;
     browser.open(file, "document.getElementById('cycles')")?;
     let shows = browser.ask(
         "getComputedStyle(document.getElementById('time')).display === 'none' \
@@ -210,13 +210,13 @@ fn plain(browser: &mut Browser, file: &Path) -> Result<bool> {
          && document.querySelectorAll('#tree b').length > 100",
     )?;
     picture(browser, file, "plain")?;
-    browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": false }))?;
+    browser.call("Emulation.setScriptExecutionDisabled", &json!({ "value": false }))?;
     Ok(shows == json!(true))
 }
 
 /// What the window shows, beside the page.
 fn picture(browser: &mut Browser, page: &Path, name: &str) -> Result<()> {
-    let shot = browser.call("Page.captureScreenshot", json!({ "format": "png" }))?;
+    let shot = browser.call("Page.captureScreenshot", &json!({ "format": "png" }))?;
     let file = page.with_extension(format!("{name}.png"));
     fs::write(&file, decode(shot["data"].as_str().unwrap_or_default()))
         .with_context(|| format!("cannot write {}", file.display()))

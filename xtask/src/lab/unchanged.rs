@@ -21,10 +21,11 @@ pub(super) struct Inputs(String);
 impl Inputs {
     /// Those of a run with this root file system.
     pub(super) fn of(tree: &Tree, scenario: &Scenario, initrd: &Path) -> Result<Self> {
-        let lab = std::env::current_exe().context("cannot tell which program this is")?;
+        // Not its path: another build may have replaced it meanwhile.
+        let lab = Path::new("/proc/self/exe");
         let text = paths::lab().join("scenarios").join(&scenario.name).with_extension("toml");
         let mut hash = Sha256::new();
-        for path in [initrd, &tree.vmlinuz(), &text, &lab] {
+        for path in [initrd, &tree.vmlinuz(), &text, lab] {
             hash.update(fs::read(path).with_context(|| format!("cannot read {}", path.display()))?);
         }
         hash.update(scenario.cmdline.join(" "));

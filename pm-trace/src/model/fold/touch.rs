@@ -204,8 +204,8 @@ fn left_behind(model: &Model, who: TaskRef, at: At) -> Option<Touch> {
     let (work, function, origin) = task.work()?;
     let origin = origin.filter(|origin| origin.at < began)?;
     let dev = match origin.context.as_ref()? {
-        Context::Step { dev, step: Step::Suspend | Step::SuspendLate | Step::SuspendNoirq } => *dev,
-        Context::Callback { dev, .. } => *dev,
+        Context::Step { dev, step: Step::Suspend | Step::SuspendLate | Step::SuspendNoirq }
+        | Context::Callback { dev, .. } => *dev,
         _ => return None,
     };
     let on = model.work(work)?.runs_on.clone().filter(|on| !on.is_freezable())?;
