@@ -1,7 +1,7 @@
 //! Loading and attaching the programs, and their counters.
 
 use super::hooks::{HOOKS, HookSpec, Place};
-use super::links::{self, Links};
+use super::links::Links;
 use super::loader;
 use super::switches;
 use super::watchdog::{self, Flavour};
@@ -230,7 +230,7 @@ impl Probes {
             let Some(program) = self.bpf.program_mut(spec.hook.program()) else { break };
             let result = match (place, program) {
                 (Place::Function(name) | Place::Substitute(name), Program::KProbe(program)) => {
-                    links::attach(program, name).map(|link| self.links.add(link))
+                    self.links.attach(program, name)
                 }
                 (Place::Tracepoint(name), Program::RawTracePoint(program)) => program.attach(name).map(drop),
                 (Place::TaskIterator, Program::Iter(_)) => Ok(()),
