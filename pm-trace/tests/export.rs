@@ -7,7 +7,9 @@ use std::fs;
 use std::path::Path;
 
 fn names(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("ASCII"));
     let mut names: Vec<String> = names.collect();
     names.sort();
     names

@@ -35,7 +35,7 @@ fn event(time: u64) -> Event {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        char::from(b'!' + u8::try_from(state % 94).unwrap())
+        char::from(b'!' + u8::try_from(state % 94).expect("below 94"))
     };
     let body = Body::Undecoded { records: 1, reason: (0..1000).map(|_| noise()).collect() };
     Event { time, cpu: 0, task: TaskRef::default(), body }

@@ -15,10 +15,10 @@ macro_rules! log {
 
 /// What `recover` makes of a machine on which this file survived, and nothing else.
 fn recovered(place: &str, content: &str) -> recover::Recovered {
-    let root = tempfile::tempdir().unwrap();
+    let root = tempfile::tempdir().expect("a directory");
     let file = root.path().join(place);
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(file, content).unwrap();
+    fs::create_dir_all(file.parent().expect("it is in the root")).expect("a directory");
+    fs::write(file, content).expect("a file");
     let root: &Path = root.path();
     recover::gather(&Search { root: root.to_owned(), paths: Vec::new(), journal: false })
 }

@@ -186,7 +186,7 @@ fn chrome_reads_back() {
                 "B" => *depth += 1,
                 "E" => *depth -= 1,
                 "s" | "f" => {
-                    arrows.entry(event["id"].as_u64().unwrap()).or_insert_with(String::new).push_str(kind)
+                    arrows.entry(event["id"].as_u64().unwrap()).or_insert_with(String::new).push_str(kind);
                 }
                 "X" => assert_eq!(event["dur"], 0),
                 "i" => assert_eq!(event["s"], "g"),

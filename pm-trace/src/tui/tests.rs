@@ -118,7 +118,8 @@ fn middle() -> App {
 
 #[test]
 fn every_view_while_waiting_in_the_middle_and_at_the_end() {
-    let states: [(&str, fn() -> App); 3] =
+    type Open = fn() -> App;
+    let states: [(&str, Open); 3] =
         [("empty", waiting), ("middle", middle), ("finished", || replay("6.12-rescan-guarded"))];
     for (name, state) in states {
         for view in View::ALL {
