@@ -13,7 +13,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn told(name: &str) -> Vec<PathSummary> {
-    let explained = Explained::read(&file(name)).unwrap();
+    let explained = Explained::read(&file(name)).expect("a readable trace");
     cycles(explained.model()).into_iter().flat_map(|cycle| cycle.critical).collect()
 }
 
@@ -22,7 +22,8 @@ fn it_is_the_one_worked_out_by_hand() {
     let text =
         std::fs::read_to_string(format!("{}/tests/data/critical-paths.tsv", env!("CARGO_MANIFEST_DIR")));
     let text = text.unwrap();
-    let mut by_hand: BTreeMap<(&str, &str), Vec<(&str, Nanos, Nanos)>> = BTreeMap::new();
+    type Part<'a> = (&'a str, Nanos, Nanos);
+    let mut by_hand: BTreeMap<(&str, &str), Vec<Part<'_>>> = BTreeMap::new();
     let mut took = BTreeMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let cells: Vec<&str> = line.split('\t').collect();
@@ -140,7 +141,7 @@ fn raw(name: &str) -> Vec<(Raw, Phase)> {
     let mut raw = Raw::default();
     let mut open: Option<Phase> = None;
     let mut current: BTreeMap<ObjId, Run> = BTreeMap::new();
-    for event in Trace::open(&file(name)).unwrap() {
+    for event in Trace::open(&file(name)).expect("a readable trace") {
         match &event.body {
             Body::Device(info) => {
                 raw.parents.extend(info.parent.map(|parent| (info.dev, parent)));

@@ -73,12 +73,12 @@ fn imported(events: &[Event]) -> (Times, Times) {
 
 /// What sleepgraph's HTML says of the same log (`expected.py`).
 fn expected(name: &str) -> Times {
-    let text = std::fs::read_to_string(log(name)).unwrap();
+    let text = std::fs::read_to_string(log(name)).expect("a recorded log");
     let mut times = Times::new();
     for line in text.lines() {
         let [phase, name, driver, ms] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let key = (phase.to_owned(), name.to_owned(), driver.to_owned());
-        times.entry(key).or_default().push(ms.replace('.', "").parse().unwrap());
+        times.entry(key).or_default().push(ms.replace('.', "").parse().expect("milliseconds"));
     }
     for times in times.values_mut() {
         times.sort_unstable();
