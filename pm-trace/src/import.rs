@@ -2,7 +2,7 @@
 //!
 //! A log is read twice: once to see what it is and which events it has, since the head of a trace says that before the
 //! first event; and once for the events. Both readings go line by line in bounded memory, and what a line says is
-//! looked up in one table ([`grammar`]). The trace written is like a recorded one, so reports, replay and summaries
+//! looked up in one table (`grammar`). The trace written is like a recorded one, so reports, replay and summaries
 //! need not know; its head says that it was imported, from what, and which hooks its log has nothing of.
 
 mod convert;

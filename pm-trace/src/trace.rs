@@ -8,7 +8,7 @@
 //! - [`Trace`] gives back the session and, as an iterator, the events. What it could not read it says in
 //!   [`Trace::notes`]; it never panics and never holds more than a few blocks in memory.
 //!
-//! Events are stored in [columns], packed with Zstandard by the thread that writes them.
+//! Events are stored in `columns`, packed with Zstandard by the thread that writes them.
 //!
 //! Numbers of block kinds, CBOR indices of the types stored and variants of `Event` are never reused;
 //! readers skip and count what they do not know.

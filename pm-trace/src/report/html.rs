@@ -1,7 +1,7 @@
 //! The report as one HTML file: no network, opens from disk, readable without JavaScript and better with it.
 //!
 //! What the report says is written out as HTML, so it is there without JavaScript and in print. The timeline's bars are
-//! data for the script, in columns of numbers ([`bars`]). The page's policy (CSP) allows the style and the
+//! data for the script, in columns of numbers (`bars`). The page's policy (CSP) allows the style and the
 //! script that it carries, by their hashes, and nothing else: no request leaves it, and a name that
 //! became markup could not run.
 
