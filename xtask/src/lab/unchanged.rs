@@ -24,8 +24,10 @@ impl Inputs {
         // Not its path: another build may have replaced it meanwhile.
         let lab = Path::new("/proc/self/exe");
         let text = paths::lab().join("scenarios").join(&scenario.name).with_extension("toml");
+        // A kernel's own part of the command line stands there.
+        let kernels = paths::lab().join("kernels.toml");
         let mut hash = Sha256::new();
-        for path in [initrd, &tree.vmlinuz(), &text, lab] {
+        for path in [initrd, &tree.vmlinuz(), &text, &kernels, lab] {
             hash.update(fs::read(path).with_context(|| format!("cannot read {}", path.display()))?);
         }
         hash.update(scenario.cmdline.join(" "));
