@@ -6,7 +6,8 @@
 //! | [`arm`] | what makes a verdict survive a reset |
 //! | [`hooks`] | the table of hooks: what each means, where it is put, what is lost without it |
 //! | [`loader`] | the eBPF object and its maps |
-//! | [`probes`] | loading and attaching, the counters of each program |
+//! | [`arming`] | loading the programs and attaching them, all at once |
+//! | [`probes`] | the programs in the kernel, and the counters of each |
 //! | [`awake`] | staying awake in suspends that others start |
 //! | [`ids`] | small numbers for kernel addresses |
 //! | [`decode`] | records into events |
@@ -30,6 +31,7 @@
 //! | [`watchdog`] | the watchdog in the kernel |
 
 pub mod arm;
+pub mod arming;
 pub mod awake;
 pub mod companion;
 pub mod decode;

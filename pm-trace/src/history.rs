@@ -69,7 +69,7 @@ impl History {
     /// Known issues depend on the kernel.
     fn name_kernel(&mut self) {
         if let Some(session) = &self.session {
-            self.head.set_kernel(&session.kernel.release);
+            self.head.set_session(session);
         }
     }
 

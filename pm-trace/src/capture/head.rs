@@ -1,6 +1,7 @@
 //! The head of a trace: what it says about itself.
 
-use super::probes::{Placement, Probes};
+use super::arming::Placement;
+use super::probes::Probes;
 use super::recorder::RecordOptions;
 use crate::kernel::clock;
 use crate::kernel::layout::Layout;
@@ -13,7 +14,6 @@ pub fn session(system: &dyn System, layout: &Layout, probes: &Probes, options: &
     let probes = probes.placements().map(|(spec, placement)| {
         let (place, skipped) = match placement {
             Placement::At(place) => (Some(place.to_string()), None),
-            Placement::Loaded => (None, Some("loaded, not attached".to_owned())),
             Placement::Skipped(reason) => (None, Some(reason.clone())),
         };
         // Nothing is lost without a hook that is there.
@@ -37,6 +37,7 @@ pub fn session(system: &dyn System, layout: &Layout, probes: &Probes, options: &
         ring_bytes: u64::from(options.buffer_mib) << 20,
         mode: options.mode,
         state: options.state.clone(),
+        stall_after: options.stall_after.map(|after| u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)),
         ..Session::new(options.command.clone(), &Machine::probe(system), clock::now())
     }
 }

@@ -25,17 +25,10 @@ pub struct RecordOptions {
     pub programs_log: bool,
     /// Command line, for the head of the trace.
     pub command: Vec<String>,
-    /// The watchdog in the kernel, if there is to be one.
-    pub watchdog: Option<WatchdogOptions>,
-}
-
-/// How the watchdog in the kernel is to work.
-#[derive(Clone, Copy, Debug)]
-pub struct WatchdogOptions {
-    /// How long nothing must have moved to be a stall.
-    pub stall_after: Duration,
-    /// What makes it look, in order of preference.
-    pub flavours: &'static [Flavour],
+    /// How long nothing must have moved to be a stall; `None` if nothing ever is to be one.
+    pub stall_after: Option<Duration>,
+    /// What makes the watchdog in the kernel look, in order of preference; empty for no watchdog.
+    pub watchdog: &'static [Flavour],
 }
 
 /// Why a recording failed.

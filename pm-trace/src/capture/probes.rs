@@ -1,14 +1,13 @@
 //! Loading and attaching the programs, and their counters.
 
-use super::hooks::{HOOKS, HookSpec, Place};
+use super::arming::{self, Placement};
+use super::hooks::{HOOKS, HookSpec};
 use super::links::Links;
 use super::loader;
-use super::switches;
 use super::watchdog::{self, Flavour};
 use crate::kernel::layout::Layout;
-use crate::kernel::system::System;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
-use aya::programs::{Iter, Program, ProgramError};
+use aya::programs::{Iter, Program};
 use aya::{Btf, Ebpf};
 use pm_trace_common::control::{Counters, armed};
 use pm_trace_common::hook::Hook;
@@ -53,17 +52,6 @@ pub enum ProbeError {
     Snapshot(String),
 }
 
-/// Where a hook is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Placement {
-    /// Loaded, not attached yet.
-    Loaded,
-    /// Attached there.
-    At(Place),
-    /// Not used; the reason.
-    Skipped(String),
-}
-
 /// What the kernel says of a loaded program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ProgramStats {
@@ -98,53 +86,23 @@ const CONTROL_WORDS: usize = size_of::<pm_trace_common::control::Control>() / si
 /// Size of the ring buffer where nothing is recorded, in bytes.
 const VERIFY_BUFFER: u32 = 64 << 10;
 
-fn required(spec: &HookSpec, reason: &str) -> ProbeError {
-    ProbeError::Required { meaning: spec.meaning, reason: reason.to_owned(), lost: spec.lost }
-}
-
-/// What this kernel lacks of what the hook needs; `None` if nothing.
-fn unmet(spec: &HookSpec, layout: &Layout) -> Option<String> {
-    let missing = layout.missing.iter().find(|missing| spec.needs.contains(&missing.member));
-    if missing.is_none() && spec.hook == Hook::ScsiRescan && layout.rescan_takes_sdev.is_none() {
-        return Some(
-            "no type information tells what scsi_rescan_device takes: its module brought none".to_owned(),
-        );
-    }
-    missing.map(ToString::to_string)
-}
-
-/// What a failed load says, with the end of the verifier's log.
-pub(super) fn load_failure(error: &ProgramError) -> String {
-    match error {
-        ProgramError::LoadError { io_error, verifier_log } => {
-            let log = verifier_log.to_string();
-            let lines: Vec<&str> = log.lines().rev().filter(|line| !line.is_empty()).take(4).collect();
-            let tail: Vec<&str> = lines.into_iter().rev().collect();
-            format!("the kernel refused the program: {io_error}: {}", tail.join(" | "))
-        }
-        error => error.to_string(),
-    }
-}
-
 impl Probes {
-    /// Creates the maps and loads every program whose needs this kernel meets.
+    /// Creates the maps, then loads every program whose needs this kernel meets and attaches it at the first of its
+    /// places that exists.
     ///
     /// `buffer` is the size of the ring buffer in bytes, a power of two; with `log`, the programs send their
-    /// own diagnostics.
+    /// own diagnostics. The program of `watchdog` is loaded meanwhile, to be started later.
     ///
     /// # Errors
-    /// The maps cannot be created, or a required program is refused.
-    pub fn load(layout: &Layout, buffer: u32, log: bool) -> Result<Self, ProbeError> {
+    /// The maps cannot be created, or a required program is refused or fits nowhere.
+    pub fn arm(
+        layout: &Layout,
+        buffer: u32,
+        log: bool,
+        watchdog: Option<Flavour>,
+    ) -> Result<Self, ProbeError> {
         let mut probes = Self::create(&loader::words(&layout.facts), buffer, log)?;
-        for spec in &HOOKS {
-            let loaded = unmet(spec, layout).map_or_else(|| probes.load_one(spec), Err);
-            let placement = match loaded {
-                Ok(()) => Placement::Loaded,
-                Err(reason) if spec.required => return Err(required(spec, &reason)),
-                Err(reason) => Placement::Skipped(reason),
-            };
-            probes.placements.push(placement);
-        }
+        probes.placements = arming::arm(&mut probes.bpf, &mut probes.links, layout, watchdog)?;
         Ok(probes)
     }
 
@@ -153,7 +111,7 @@ impl Probes {
     ///
     /// # Errors
     /// The maps cannot be created. What the verifier says of each program is in the result.
-    pub fn verify(system: &dyn System, layout: &Layout) -> Result<Vec<Verified>, ProbeError> {
+    pub fn verify(layout: &Layout) -> Result<Vec<Verified>, ProbeError> {
         let words: Vec<u32> = loader::words(&layout.facts)
             .into_iter()
             .map(|word| if word == MISSING { 0 } else { word })
@@ -162,12 +120,12 @@ impl Probes {
         let snapshot = probes.load_snapshot().map_err(|error| error.to_string());
         let verdicts = HOOKS.iter().map(|spec| {
             let loaded =
-                if spec.hook == Hook::TaskSnapshot { snapshot.clone() } else { probes.load_one(spec) };
+                if spec.hook == Hook::TaskSnapshot { snapshot.clone() } else { probes.load(spec.hook) };
             (spec.hook.program(), loaded.map(|()| probes.stats(spec.hook).unwrap_or_default()))
         });
         let mut verdicts: Vec<Verified> = verdicts.collect();
         for flavour in Flavour::ALL {
-            let loaded = watchdog::load(&mut probes, system, flavour);
+            let loaded = probes.load_watchdog(flavour, layout);
             let stats = loaded.map(|()| probes.stats_of(flavour.program()).unwrap_or_default());
             verdicts.push((flavour.program(), stats));
         }
@@ -185,63 +143,20 @@ impl Probes {
         Ok(Self {
             links: Links::default(),
             bpf,
-            placements: Vec::with_capacity(HOOKS.len()),
+            placements: Vec::new(),
             counters,
             control,
             watchdog,
         })
     }
 
-    fn load_one(&mut self, spec: &HookSpec) -> Result<(), String> {
-        let program =
-            self.bpf.program_mut(spec.hook.program()).ok_or("the eBPF object has no such program")?;
-        match program {
-            Program::KProbe(program) => program.load(),
-            Program::RawTracePoint(program) => program.load(),
-            // Loaded when it is first needed: it takes the whole of the kernel's BTF to load it.
-            Program::Iter(_) => Ok(()),
-            _ => return Err("the eBPF object has another kind of program under its name".to_owned()),
-        }
-        .map_err(|error| load_failure(&error))
+    fn load(&mut self, hook: Hook) -> Result<(), String> {
+        arming::load(self.bpf.program_mut(hook.program()).ok_or(arming::NO_PROGRAM)?)
     }
 
-    /// Attaches every loaded program at the first of its places that exists.
-    ///
-    /// # Errors
-    /// A required hook fits nowhere.
-    pub fn attach(&mut self) -> Result<(), ProbeError> {
-        let _quickly = switches::no_kprobe_optimization();
-        for (index, spec) in HOOKS.iter().enumerate() {
-            if self.placements[index] != Placement::Loaded {
-                continue;
-            }
-            self.placements[index] = match self.attach_one(spec) {
-                Ok(place) => Placement::At(place),
-                Err(reason) if spec.required => return Err(required(spec, &reason)),
-                Err(reason) => Placement::Skipped(reason),
-            };
-        }
-        Ok(())
-    }
-
-    fn attach_one(&mut self, spec: &HookSpec) -> Result<Place, String> {
-        let mut reasons = Vec::new();
-        for &place in spec.places {
-            let Some(program) = self.bpf.program_mut(spec.hook.program()) else { break };
-            let result = match (place, program) {
-                (Place::Function(name) | Place::Substitute(name), Program::KProbe(program)) => {
-                    self.links.attach(program, name)
-                }
-                (Place::Tracepoint(name), Program::RawTracePoint(program)) => program.attach(name).map(drop),
-                (Place::TaskIterator, Program::Iter(_)) => Ok(()),
-                _ => return Err("the eBPF object has another kind of program under its name".to_owned()),
-            };
-            match result {
-                Ok(()) => return Ok(place),
-                Err(error) => reasons.push(attach_failure(place, &error)),
-            }
-        }
-        Err(reasons.join("; "))
+    /// Loads the program of a flavour of the watchdog, if it is not loaded yet. The reason if it cannot be.
+    pub(super) fn load_watchdog(&mut self, flavour: Flavour, layout: &Layout) -> Result<(), String> {
+        watchdog::load(self.bpf.program_mut(flavour.program()).ok_or(arming::NO_PROGRAM)?, flavour, layout)
     }
 
     /// The hooks with where they are.
@@ -353,7 +268,7 @@ impl Probes {
     pub fn load_snapshot(&mut self) -> Result<(), ProbeError> {
         let failed = |error: &dyn std::fmt::Display| ProbeError::Snapshot(error.to_string());
         let btf = Btf::from_sys_fs().map_err(|error| failed(&error))?;
-        self.snapshot_program()?.load("task", &btf).map_err(|error| failed(&load_failure(&error)))
+        self.snapshot_program()?.load("task", &btf).map_err(|error| failed(&arming::load_failure(&error)))
     }
 
     /// Sends a record for every blocked task.
@@ -382,22 +297,6 @@ impl Probes {
 
 fn take(bpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, ProbeError> {
     bpf.take_map(name).ok_or(ProbeError::NoMap(name))
-}
-
-fn attach_failure(place: Place, error: &ProgramError) -> String {
-    let io = match error {
-        ProgramError::SyscallError(error) => Some(&error.io_error),
-        _ => None,
-    };
-    match (place, io.map(std::io::Error::kind)) {
-        (Place::Function(name) | Place::Substitute(name), Some(std::io::ErrorKind::NotFound)) => {
-            format!("no function {name} on this kernel (inlined, renamed, or its module is not loaded)")
-        }
-        (Place::Tracepoint(name), Some(std::io::ErrorKind::NotFound)) => {
-            format!("no tracepoint {name} on this kernel (not built, or its module is not loaded)")
-        }
-        (place, _) => format!("{}: {}", place.name(), chain(error)),
-    }
 }
 
 pub(super) fn chain(error: &dyn std::error::Error) -> String {

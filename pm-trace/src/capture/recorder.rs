@@ -6,14 +6,16 @@ use super::drain::Drain;
 use super::head;
 use super::ids::{NoSymbols, Symbolise};
 pub use super::integrity::Integrity;
-pub use super::options::{RecordError, RecordOptions, WatchdogOptions};
-use super::probes::{Placement, Probes};
+pub use super::options::{RecordError, RecordOptions};
+use super::arming::Placement;
+use super::probes::Probes;
 use super::watchdog::{self, Flavour};
 use crate::diagnose::{self, Analysis, Finding};
 use crate::event::{Body, Event, Nanos, TaskRef, whole_microseconds};
 use crate::kernel::symbols::Symbols;
 use crate::kernel::system::System;
-use crate::kernel::{clock, layout};
+use crate::kernel::clock;
+use crate::kernel::layout::{self, Layout};
 use crate::model::Model;
 use crate::report::Report;
 use crate::trace::{self, Checkpoint, HookCounts, Mode, Overwrite, Session, Status, Totals, Writer};
@@ -93,13 +95,13 @@ impl Recorder {
     ) -> Result<Self, RecordError> {
         let layout = layout::resolve(system)?;
         log::debug!("structure members resolved {:.3} s after the start", started.elapsed().as_secs_f64());
-        let mut probes = Probes::load(&layout, options.buffer_mib << 20, options.programs_log)?;
-        log::debug!("programs loaded {:.3} s after the start", started.elapsed().as_secs_f64());
-        probes.attach()?;
+        let flavour = options.stall_after.and(options.watchdog.first().copied());
+        let mut probes = Probes::arm(&layout, options.buffer_mib << 20, options.programs_log, flavour)?;
+        log::debug!("programs attached {:.3} s after the start", started.elapsed().as_secs_f64());
         let attached = probes.placements().filter(|(_, placement)| matches!(placement, Placement::At(_)));
         let hooks = attached.count();
         let skipped = probes.placements().count() - hooks;
-        let watchdog = options.watchdog.and_then(|options| start_watchdog(&mut probes, system, options));
+        let watchdog = start_watchdog(&mut probes, &layout, options);
         let armed = Armed { took: started.elapsed(), hooks, skipped, watchdog };
         let logger = options.programs_log.then(|| aya_log::EbpfLogger::init(probes.bpf_mut()));
         let logger = logger.and_then(|logger| {
@@ -118,7 +120,7 @@ impl Recorder {
         }
         let decoder = Decoder::new(layout.facts, symbols(system));
         let mut analysis = Analysis::default();
-        analysis.set_kernel(&session.kernel.release);
+        analysis.set_session(&session);
         let drain = Drain::new(probes.take_ring()?, decoder);
         Ok(Self {
             probes,
@@ -349,7 +351,7 @@ impl Recorder {
         let old = std::mem::replace(&mut self.writer, writer);
         self.session = session;
         self.analysis = Analysis::default();
-        self.analysis.set_kernel(&self.session.kernel.release);
+        self.analysis.set_session(&self.session);
         let cycles = std::mem::take(&mut self.cycles);
         old.finish(Totals { clocks, cycles, hooks: hooks?, ..Totals::default() })?;
         Ok(())
@@ -408,8 +410,9 @@ impl Recorder {
 }
 
 /// Sets the watchdog to work; recording is worth it without one too.
-fn start_watchdog(probes: &mut Probes, system: &dyn System, options: WatchdogOptions) -> Option<Flavour> {
-    watchdog::start(probes, system, options.flavours, options.stall_after)
+fn start_watchdog(probes: &mut Probes, layout: &Layout, options: &RecordOptions) -> Option<Flavour> {
+    let stall_after = options.stall_after.filter(|_| !options.watchdog.is_empty())?;
+    watchdog::start(probes, layout, options.watchdog, stall_after)
         .inspect_err(|error| log::warn!("{error}"))
         .ok()
 }

@@ -1,10 +1,10 @@
 //! The watchdog in the kernel: BPF code that looks every half second whether a transition moves, and prints
 //! what it waits for if not. What it prints is read back by [`crate::watchdog`].
 
-use super::probes::{ProbeError, Probes, load_failure};
-use crate::kernel::btf::{self, Btf};
-use crate::kernel::layout::VMLINUX;
-use crate::kernel::system::System;
+use super::arming::{OTHER_KIND, load_failure};
+use super::probes::{ProbeError, Probes};
+use crate::kernel::btf;
+use crate::kernel::layout::Layout;
 use aya::programs::perf_event::{PerfEventConfig, PerfEventScope, SamplePolicy, SoftwareEvent};
 use aya::programs::{BtfTracePoint, PerfEvent, Program};
 use pm_trace_common::watchdog::PERIOD_NS;
@@ -53,14 +53,14 @@ const BOOT_CPU: u32 = 0;
 /// The kernel takes none of them; the reasons.
 pub fn start(
     probes: &mut Probes,
-    system: &dyn System,
+    layout: &Layout,
     flavours: &[Flavour],
     stall_after: Duration,
 ) -> Result<Flavour, ProbeError> {
     probes.set_stall_after(u64::try_from(stall_after.as_nanos()).unwrap_or(u64::MAX))?;
     let mut reasons = Vec::new();
     for &flavour in flavours {
-        match load(probes, system, flavour).and_then(|()| attach(probes, flavour)) {
+        match probes.load_watchdog(flavour, layout).and_then(|()| attach(probes, flavour)) {
             Ok(()) => return Ok(flavour),
             Err(reason) => reasons.push(format!("{}: {reason}", flavour.words())),
         }
@@ -68,24 +68,23 @@ pub fn start(
     Err(ProbeError::Watchdog(reasons.join("; ")))
 }
 
-/// Loads the program of a flavour.
-pub(super) fn load(probes: &mut Probes, system: &dyn System, flavour: Flavour) -> Result<(), String> {
-    const MISSING: &str = "the eBPF object has no such program";
-    let program = probes.bpf_mut().program_mut(flavour.program());
+/// Loads the program of a flavour, if it is not loaded yet. The reason if it cannot be.
+pub(super) fn load(program: &mut Program, flavour: Flavour, layout: &Layout) -> Result<(), String> {
     match (flavour, program) {
-        (Flavour::Timer, Some(Program::BtfTracePoint(program))) => load_timer(program, system),
-        (Flavour::Clock, Some(Program::PerfEvent(program))) => {
+        (Flavour::Timer, Program::BtfTracePoint(program)) if program.fd().is_err() => {
+            load_timer(program, layout)
+        }
+        (Flavour::Clock, Program::PerfEvent(program)) if program.fd().is_err() => {
             program.load().map_err(|error| load_failure(&error))
         }
-        _ => Err(MISSING.to_owned()),
+        (Flavour::Timer, Program::BtfTracePoint(_)) | (Flavour::Clock, Program::PerfEvent(_)) => Ok(()),
+        _ => Err(OTHER_KIND.to_owned()),
     }
 }
 
-fn load_timer(program: &mut BtfTracePoint, system: &dyn System) -> Result<(), String> {
-    let types = system.read(VMLINUX).map_err(|error| format!("cannot read {VMLINUX}: {error}"))?;
-    let types = Btf::parse(types).map_err(|error| format!("{VMLINUX} is not usable: {error}"))?;
+fn load_timer(program: &mut BtfTracePoint, layout: &Layout) -> Result<(), String> {
     let name = format!("btf_trace_{TRACEPOINT}");
-    let id = types.typedef(&name).ok_or_else(|| format!("the kernel's BTF has no {name}"))?;
+    let id = layout.typedef(&name).ok_or_else(|| format!("the kernel's BTF has no {name}"))?;
     // aya takes the kernel's types as a whole, and parsing all of them takes longer than all the rest of arming.
     // All it wants of them is the number of this one.
     let stand_in = btf::stand_in(&name, id);

@@ -2,7 +2,8 @@
 
 use super::{CannotTrace, Context, Outcome, require_root, show};
 use crate::capture::hooks::{HookSpec, Place};
-use crate::capture::probes::{Placement, Probes, ProgramStats};
+use crate::capture::arming::Placement;
+use crate::capture::probes::{Probes, ProgramStats};
 use crate::cli::ProbesArgs;
 use crate::kernel::layout::{self, Layout};
 use crate::kernel::system::Live;
@@ -78,7 +79,7 @@ pub(super) fn run(args: &ProbesArgs, _context: &Context) -> anyhow::Result<Outco
 }
 
 fn verify(layout: &Layout, args: &ProbesArgs) -> anyhow::Result<Outcome> {
-    let verdicts = Probes::verify(&Live, layout).context(CannotTrace)?;
+    let verdicts = Probes::verify(layout).context(CannotTrace)?;
     let rows: Vec<VerifiedRow> = verdicts
         .into_iter()
         .map(|(hook, verdict)| match verdict {
@@ -105,14 +106,13 @@ fn verify(layout: &Layout, args: &ProbesArgs) -> anyhow::Result<Outcome> {
 }
 
 fn list(layout: &Layout, args: &ProbesArgs) -> anyhow::Result<Outcome> {
-    let mut probes = Probes::load(layout, BUFFER, false).context(CannotTrace)?;
     // Kept until the statistics are read: the kernel counts while it is open.
     let _counting = args
         .stats
         .then(|| aya::sys::enable_stats(aya::sys::Stats::RunTime))
         .transpose()
         .context("cannot turn on the run-time statistics of BPF programs")?;
-    probes.attach().context(CannotTrace)?;
+    let mut probes = Probes::arm(layout, BUFFER, false, None).context(CannotTrace)?;
     if args.stats {
         probes.set_window(armed::OPEN, 1)?;
         std::thread::sleep(SAMPLE);
@@ -129,7 +129,6 @@ fn list(layout: &Layout, args: &ProbesArgs) -> anyhow::Result<Outcome> {
                     substitute: matches!(place, Place::Substitute(_)),
                     ..row
                 },
-                Placement::Loaded => Row { skipped: Some("loaded, not attached".to_owned()), ..row },
                 Placement::Skipped(reason) => Row { skipped: Some(reason.clone()), ..row },
             };
             let stats = args.stats.then(|| probes.stats(spec.hook)).flatten();

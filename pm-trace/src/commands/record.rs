@@ -28,8 +28,8 @@ pub(super) fn run(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcom
     if args.stay_awake {
         return stay_awake(args, context);
     }
-    let watchdog = recording::watchdog(&args.watchdog);
-    let plan = Plan { output: &args.output, mode: Mode::Watch, state: None, watchdog };
+    let (stall_after, watchdog) = (recording::stall_after(&args.watchdog), recording::watchdog(&args.watchdog));
+    let plan = Plan { output: &args.output, mode: Mode::Watch, state: None, stall_after, watchdog };
     let (mut recorder, _) = recording::start(&plan, context)?;
     // Without a command and a number, one transition is what is waited for.
     let cycles = args.cycles.or_else(|| args.command.is_empty().then_some(1));
@@ -71,7 +71,13 @@ fn stay_awake(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcome> {
     say(&format!("pm-trace: {}\n", awake::PRICE));
     memory::one_heap();
     let stop = super::stop_flag()?;
-    let plan = Plan { output: &args.output, mode: Mode::Live, state: None, watchdog: None };
+    let plan = Plan {
+        output: &args.output,
+        mode: Mode::Live,
+        state: None,
+        stall_after: Some(STALL_AFTER),
+        watchdog: &[],
+    };
     let (mut recorder, options) = recording::start(&plan, context)?;
     if let Err(error) = recorder.prepare_snapshot() {
         log::warn!("{error}; verdicts rest on events alone");

@@ -1,7 +1,7 @@
 //! What `suspend` and `record` share: starting a recording and reporting on it.
 
 use super::{CannotTrace, Context, Outcome, output_path, overwrite, say, show};
-use crate::capture::recorder::{Integrity, RecordError, RecordOptions, Recorder, WatchdogOptions};
+use crate::capture::recorder::{Integrity, RecordError, RecordOptions, Recorder};
 use crate::capture::switches::journal;
 use crate::capture::watchdog::Flavour;
 use crate::cli::{OutputArgs, Watchdog, WatchdogArgs};
@@ -22,19 +22,24 @@ pub(super) struct Plan<'a> {
     pub mode: Mode,
     /// State that is entered, if pm-trace enters it.
     pub state: Option<String>,
-    /// The watchdog in the kernel, if there is to be one.
-    pub watchdog: Option<WatchdogOptions>,
+    /// How long nothing must have moved to be a stall; `None` for never.
+    pub stall_after: Option<Duration>,
+    /// What makes the watchdog in the kernel look; empty for no watchdog.
+    pub watchdog: &'static [Flavour],
+}
+
+/// How long nothing must have moved to be a stall, as was asked for.
+pub(super) fn stall_after(args: &WatchdogArgs) -> Option<Duration> {
+    (args.stall_after > 0).then(|| Duration::from_secs(args.stall_after.into()))
 }
 
 /// The watchdog that was asked for.
-pub(super) fn watchdog(args: &WatchdogArgs) -> Option<WatchdogOptions> {
-    let stall_after = Duration::from_secs(args.stall_after.into());
-    let flavours: &[Flavour] = match args.watchdog {
+pub(super) fn watchdog(args: &WatchdogArgs) -> &'static [Flavour] {
+    match args.watchdog {
         Watchdog::Auto => &Flavour::ALL,
         Watchdog::Timer => &[Flavour::Timer],
         Watchdog::Clock => &[Flavour::Clock],
-    };
-    (!stall_after.is_zero()).then_some(WatchdogOptions { stall_after, flavours })
+    }
 }
 
 /// Size of the ring buffer in MiB, where none is asked for. A cycle of a small machine is some 4,000 records of
@@ -66,6 +71,7 @@ pub(super) fn start(plan: &Plan<'_>, context: &Context) -> anyhow::Result<(Recor
         state: plan.state.clone(),
         programs_log: context.verbose >= 2,
         command: context.command_line.clone(),
+        stall_after: plan.stall_after,
         watchdog: plan.watchdog,
     };
     for left in journal::restore() {
@@ -92,8 +98,8 @@ pub(super) fn start(plan: &Plan<'_>, context: &Context) -> anyhow::Result<(Recor
     if let Err(error) = recover::remember(&options.output) {
         log::info!("'pm-trace recover' will not know of this trace by itself: {error}");
     }
-    if let (Some(flavour), Some(watchdog)) = (armed.watchdog, options.watchdog) {
-        tell_watchdog(flavour, watchdog.stall_after);
+    if let (Some(flavour), Some(stall_after)) = (armed.watchdog, options.stall_after) {
+        tell_watchdog(flavour, stall_after);
     }
     Ok((recorder, options))
 }

@@ -35,8 +35,9 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
     let stop = super::stop_flag()?;
     let mode = if args.live { Mode::Live } else { Mode::Watch };
     // Awake, pm-trace watches by itself.
-    let watchdog = recording::watchdog(&args.watchdog).filter(|_| mode == Mode::Watch);
-    let plan = Plan { output: &args.output, mode, state: Some(states.join(",")), watchdog };
+    let watchdog = if args.live { &[] } else { recording::watchdog(&args.watchdog) };
+    let stall_after = recording::stall_after(&args.watchdog);
+    let plan = Plan { output: &args.output, mode, state: Some(states.join(",")), stall_after, watchdog };
     let (mut recorder, record) = recording::start(&plan, context)?;
     if args.tui {
         let view = super::live_view::companion(&mut recorder, &args.look)?;
@@ -127,10 +128,7 @@ fn live_options(args: &SuspendArgs, trace: &Path) -> LiveOptions {
         );
     }
     LiveOptions {
-        stall_after: match args.watchdog.stall_after {
-            0 => Duration::MAX,
-            seconds => Duration::from_secs(seconds.into()),
-        },
+        stall_after: recording::stall_after(&args.watchdog).unwrap_or(Duration::MAX),
         on_stall,
         stream: args.stream.clone(),
         tty: args.tty.clone(),

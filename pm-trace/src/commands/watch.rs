@@ -29,8 +29,9 @@ pub(super) fn run(args: &WatchArgs, context: &Context) -> anyhow::Result<Outcome
     require_terminal("'pm-trace record' records without one")?;
     let config = configuration()?;
     let stop = run::stop_flag().context("cannot receive signals")?;
-    let watchdog = recording::watchdog(&WatchdogArgs::default());
-    let plan = Plan { output: &args.output, mode: Mode::Watch, state: None, watchdog };
+    let default = WatchdogArgs::default();
+    let (stall_after, watchdog) = (recording::stall_after(&default), recording::watchdog(&default));
+    let plan = Plan { output: &args.output, mode: Mode::Watch, state: None, stall_after, watchdog };
     let (mut recorder, options) = recording::start(&plan, context)?;
     let (sender, events) = channel();
     recorder.set_tap(Box::new(move |batch: &[Event]| {

@@ -8,6 +8,7 @@ use super::rules::{RuleError, Rules};
 use super::{Options, findings_with, lockups};
 use crate::event::{Event, Nanos};
 use crate::model::{Model, Transition};
+use crate::trace::Session;
 use std::path::Path;
 
 /// Trace time between two looks, in nanoseconds. A stall lasts 10 s before it is one, a deadlock 0.3 s.
@@ -48,6 +49,14 @@ impl Analysis {
     /// The kernel's release (`uname -r`), which known issues depend on.
     pub fn set_kernel(&mut self, release: &str) {
         release.clone_into(&mut self.kernel);
+    }
+
+    /// What the head of a trace says: the kernel, and what its recorder took for a stall.
+    pub fn set_session(&mut self, session: &Session) {
+        self.set_kernel(&session.kernel.release);
+        if let Some(stall) = session.stall_after {
+            self.options.stall = stall;
+        }
     }
 
     /// Adds known issues from a folder of rules.
@@ -93,7 +102,8 @@ impl Analysis {
 
     /// Everything found in a trace that has ended, the worst first.
     pub fn findings_at_end(&self) -> Vec<Finding> {
-        self.with_past(findings_with(&self.model, self.model.now(), Options::END))
+        let options = Options { stall: self.options.stall, ..Options::END };
+        self.with_past(findings_with(&self.model, self.model.now(), options))
     }
 
     /// What is found now, with the lockups that are over.

@@ -38,7 +38,7 @@ impl Explained {
     ) -> Result<Self, Error> {
         let mut trace = Trace::open(path)?;
         if let Some(session) = trace.session() {
-            analysis.set_kernel(&session.kernel.release);
+            analysis.set_session(session);
         }
         for event in trace.by_ref() {
             analysis.apply(&event);

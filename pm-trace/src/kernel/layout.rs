@@ -137,6 +137,11 @@ impl Layout {
         answer
     }
 
+    /// The number, in the BTF of the image, of the type that is called `name` by a typedef.
+    pub fn typedef(&self, name: &str) -> Option<u32> {
+        self.image.typedef(name)
+    }
+
     fn sources(&self) -> impl Iterator<Item = &Arc<Btf>> {
         std::iter::once(&self.image).chain(&self.modules)
     }

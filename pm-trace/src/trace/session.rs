@@ -51,6 +51,9 @@ pub struct Session {
     /// It was not recorded but made from logs of other tools.
     #[n(13)]
     pub imported: Option<ImportedFrom>,
+    /// How long nothing must have moved to be a stall, in nanoseconds; `None` if it was not said.
+    #[n(14)]
+    pub stall_after: Option<Nanos>,
 }
 
 /// What a trace was made from that was not recorded.
