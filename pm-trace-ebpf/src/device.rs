@@ -1,7 +1,7 @@
 //! PM state and identity of a device.
 
 use crate::emit::{emit, failed, send};
-use crate::kernel::{container, embedded, long, offset, pointer, pointer_at, string, word32};
+use crate::kernel::{container, embedded, offset, pointer, read, string, try_read, word};
 use crate::maps::DESCRIBED;
 use aya_ebpf::helpers::generated::bpf_loop;
 use core::ffi::c_void;
@@ -20,15 +20,14 @@ pub fn power(dev: u64) -> u32 {
     let Some(first) = offset(Member::DeviceSuspended) else { return pm::power::UNKNOWN };
     // A little before, since it is not the first of them.
     let base = (first / 8).saturating_sub(2);
-    let Some(word) = long(dev + base) else { return pm::power::UNKNOWN };
-    let mut bits = 0;
+    let (word, error) = try_read::<u64>(dev.wrapping_add(base));
+    // Without branches, as in `crate::kernel`.
+    let mut bits = (error >> 63) as u32 & pm::power::UNKNOWN;
     macro_rules! add {
         ($member:ident, $bit:ident, $missing:expr) => {
             match offset(Member::$member) {
                 Some(bit) if bit >= base * 8 && bit < base * 8 + 64 => {
-                    if word >> (bit - base * 8) & 1 != 0 {
-                        bits |= pm::power::$bit;
-                    }
+                    bits |= (word >> (bit - base * 8) & 1) as u32 * pm::power::$bit;
                 }
                 _ => bits |= $missing,
             }
@@ -93,7 +92,7 @@ struct Walk {
 #[inline(always)]
 fn links(dev: u64, hook: Hook) -> u32 {
     let Some(head) = embedded(dev, Member::DeviceSuppliers) else { return 0 };
-    let mut walk = Walk { consumer: dev, head, node: pointer_at(head), hook };
+    let mut walk = Walk { consumer: dev, head, node: read(head), hook };
     let step: unsafe extern "C" fn(u32, *mut Walk) -> i64 = link;
     // SAFETY: the callback has the type the helper calls (kernel/bpf/bpf_iter.c, bpf_loop), and the walk
     // outlives the loop. A loop of the helper's is verified once, however often it runs.
@@ -114,10 +113,10 @@ unsafe extern "C" fn link(_: u32, walk: *mut Walk) -> i64 {
         pm::DeviceLink {
             supplier: pointer(link, Member::LinkSupplier),
             consumer: walk.consumer,
-            flags: word32(link, Member::LinkFlags),
-            status: word32(link, Member::LinkStatus),
+            flags: word(link, Member::LinkFlags),
+            status: word(link, Member::LinkStatus),
         },
     );
-    walk.node = pointer_at(walk.node);
+    walk.node = read(walk.node);
     0
 }

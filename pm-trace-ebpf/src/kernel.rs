@@ -1,9 +1,11 @@
 //! Reading the kernel's structures through the members user space resolved.
+//!
+//! What cannot be read is 0: the helpers clear the memory they are given when they fail (`bpf_probe_read_kernel_common`
+//! in kernel/trace/bpf_trace.c), and NULL plus an offset is no address of the kernel's. So nothing here branches on
+//! whether a read went well. Each branch would double the paths that the verifier walks, at every start.
 
-use aya_ebpf::helpers::{
-    bpf_probe_read_kernel,
-    generated::{bpf_get_stack, bpf_probe_read_kernel as read_raw, bpf_probe_read_kernel_str},
-};
+use aya_ebpf::helpers::generated::{bpf_get_stack, bpf_probe_read_kernel, bpf_probe_read_kernel_str};
+use core::mem::MaybeUninit;
 use pm_trace_common::member::{KernelFacts, MISSING, Member};
 use pm_trace_common::{Stack, lock};
 
@@ -35,11 +37,36 @@ pub fn request_size() -> Option<u64> {
     if size == 0 { None } else { Some(u64::from(size)) }
 }
 
-/// Reads a value of the kernel's; `None` if the address is not mapped.
+/// A number that the kernel's memory may hold, whatever its bits.
+pub trait Number: Copy {}
+impl Number for u8 {}
+impl Number for u32 {}
+impl Number for u64 {}
+
+/// Reads a number of the kernel's, and says with a 0 that it could be read.
 #[inline(always)]
-fn read<T: Copy>(address: u64) -> Option<T> {
-    // SAFETY: the helper checks the address.
-    unsafe { bpf_probe_read_kernel(address as *const T) }.ok()
+pub fn try_read<T: Number>(address: u64) -> (T, i64) {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: the helper checks the address and writes all of the value in any case, and every value is one of `T`.
+    unsafe {
+        let error = bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, address as *const _);
+        (value.assume_init(), error)
+    }
+}
+
+/// Reads a number of the kernel's; 0 if it cannot be read.
+#[inline(always)]
+pub fn read<T: Number>(address: u64) -> T {
+    try_read(address).0
+}
+
+/// A member that is a number; 0 if it cannot be had.
+#[inline(always)]
+fn member<T: Number + Default>(base: u64, member: Member) -> T {
+    match offset(member) {
+        Some(offset) => read(base.wrapping_add(offset)),
+        None => T::default(),
+    }
 }
 
 /// Address of an embedded member; `None` if the base is NULL or the member is missing.
@@ -57,34 +84,13 @@ pub fn container(address: u64, member: Member) -> Option<u64> {
 /// A pointer or 8-byte member; 0 if it cannot be had.
 #[inline(always)]
 pub fn pointer(base: u64, member: Member) -> u64 {
-    match embedded(base, member) {
-        Some(address) => read(address).unwrap_or(0),
-        None => 0,
-    }
+    self::member(base, member)
 }
 
-/// A 4-byte member; `None` if it cannot be had.
+/// A 4-byte member; 0 if it cannot be had.
 #[inline(always)]
-pub fn word(base: u64, member: Member) -> Option<u32> {
-    read(embedded(base, member)?)
-}
-
-/// The first byte of a member; 0 if it cannot be had.
-#[inline(always)]
-pub fn byte(address: u64) -> u8 {
-    if address == 0 { 0 } else { read(address).unwrap_or(0) }
-}
-
-/// The 8 bytes at an address; `None` if they cannot be read.
-#[inline(always)]
-pub fn long(address: u64) -> Option<u64> {
-    read(address)
-}
-
-/// The pointer at an address; 0 if it cannot be read.
-#[inline(always)]
-pub fn pointer_at(address: u64) -> u64 {
-    if address == 0 { 0 } else { read(address).unwrap_or(0) }
+pub fn word(base: u64, member: Member) -> u32 {
+    self::member(base, member)
 }
 
 /// Copies a NUL-terminated string; an empty one if it cannot be read.
@@ -95,9 +101,7 @@ pub fn pointer_at(address: u64) -> u64 {
 pub unsafe fn string<const N: usize>(to: *mut [u8; N], from: u64) {
     // SAFETY: `to` is valid by contract, the helper checks `from`.
     unsafe {
-        if from == 0 || bpf_probe_read_kernel_str(to.cast(), N as u32, from as *const _) < 0 {
-            to.cast::<u8>().write(0);
-        }
+        bpf_probe_read_kernel_str(to.cast(), N as u32, from as *const _);
     }
 }
 
@@ -141,7 +145,7 @@ fn held_by(address: u64, flags: u32, waiter: u32) -> (u64, u32) {
         let inner = if shared { embedded(address, Member::RwbaseMutex).unwrap_or(0) } else { address };
         let task = pointer(inner, Member::RtMutexOwner) & POINTER;
         // A writer owns that rt_mutex already while it waits for readers to leave (kernel/locking/rwbase_rt.c).
-        if shared && word32(task, Member::TaskTid) == waiter { lock::READER_OWNED.into() } else { task }
+        if shared && word(task, Member::TaskTid) == waiter { lock::READER_OWNED.into() } else { task }
     } else if shared && flags & lock::flags::PERCPU == 0 {
         pointer(address, Member::RwsemOwner)
     } else {
@@ -168,22 +172,12 @@ pub unsafe fn owner(to: *mut lock::Owner, address: u64, flags: u32, waiter: u32)
     // SAFETY: `to` is valid by contract, the helpers check what they read.
     unsafe {
         (*to).bits = bits;
-        (*to).tid = word32(task, Member::TaskTid);
-        let comm = &raw mut (*to).comm;
-        match embedded(task, Member::TaskComm) {
-            Some(from) => string(comm, from),
-            None => comm.cast::<u8>().write(0),
-        }
+        (*to).tid = word(task, Member::TaskTid);
+        string(&raw mut (*to).comm, embedded(task, Member::TaskComm).unwrap_or(0));
     }
 }
 
-/// A 4-byte member; 0 if it cannot be had.
-#[inline(always)]
-pub fn word32(base: u64, member: Member) -> u32 {
-    word(base, member).unwrap_or(0)
-}
-
-/// Copies bytes of the kernel's; zeroes the first if they cannot be read.
+/// Copies bytes of the kernel's; zeroes if they cannot be read.
 ///
 /// # Safety
 /// `to` must be valid for writes of `N` bytes.
@@ -191,8 +185,6 @@ pub fn word32(base: u64, member: Member) -> u32 {
 pub unsafe fn bytes<const N: usize>(to: *mut [u8; N], from: u64) {
     // SAFETY: `to` is valid by contract, the helper checks `from`.
     unsafe {
-        if from == 0 || read_raw(to.cast(), N as u32, from as *const _) < 0 {
-            to.cast::<u8>().write(0);
-        }
+        bpf_probe_read_kernel(to.cast(), N as u32, from as *const _);
     }
 }

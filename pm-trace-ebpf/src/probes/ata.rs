@@ -1,7 +1,7 @@
 //! libata: ports, error handling, rescan.
 
 use crate::emit::{emit, enter, failed, send, window};
-use crate::kernel::{caller, container, pointer, word32};
+use crate::kernel::{caller, container, pointer, word};
 use crate::maps::EH_TASKS;
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
@@ -37,8 +37,8 @@ where
             (*to).port = port;
             (*to).controller = pointer(pointer(port, Member::PortHost), Member::AtaHostDevice);
             (*to).sdev = extra.sdev;
-            (*to).print_id = word32(port, Member::PortNumber);
-            (*to).pflags = word32(port, Member::PortFlags);
+            (*to).print_id = word(port, Member::PortNumber);
+            (*to).pflags = word(port, Member::PortFlags);
             (*to).event = extra.event;
             (*to).is_async = extra.is_async;
             (*to).caller = caller(ctx.as_ptr());
@@ -137,7 +137,7 @@ fn reset(ctx: &RawTracePointContext, hook: Hook, hard: bool, end: bool) -> i32 {
         hook,
         ata::AtaReset {
             port,
-            print_id: word32(port, Member::PortNumber),
+            print_id: word(port, Member::PortNumber),
             hard: u32::from(hard),
             end: u32::from(end),
             result: if end { ctx.arg::<u64>(2) as i32 } else { 0 },

@@ -30,7 +30,7 @@ fn key(dev: u64) -> [u64; 2] {
 fn call(ctx: &RawTracePointContext, hook: Hook, op: u32, there: u32) -> i32 {
     let Some(opened) = window() else { return 0 };
     let dev = ctx.arg::<u64>(0);
-    let Some(status) = word(dev, Member::DeviceRuntimeStatus) else { return 0 };
+    let status = word(dev, Member::DeviceRuntimeStatus);
     if status == there || ctx.arg::<u64>(1) & ASYNC != 0 || enter(hook).is_none() {
         return 0;
     }

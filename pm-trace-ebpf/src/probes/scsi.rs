@@ -2,7 +2,7 @@
 
 use crate::device::power;
 use crate::emit::{enter, send};
-use crate::kernel::{byte, container, embedded, pointer, request_size, rescan_takes_sdev, word, word32};
+use crate::kernel::{container, embedded, pointer, read, request_size, rescan_takes_sdev, word};
 use aya_ebpf::macros::{kprobe, raw_tracepoint};
 use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
 use pm_trace_common::header::{KindOf, kind_types};
@@ -24,9 +24,9 @@ fn device<K: KindOf<Payload = ScsiDevice>>(hook: Hook, sdev: Option<u64>) -> u32
         ScsiDevice {
             sdev,
             queue,
-            state: word32(sdev, Member::SdevState),
+            state: word(sdev, Member::SdevState),
             power: dev.map_or(power_bits::UNKNOWN, power),
-            pm_only: word(queue, Member::QueuePmOnly).unwrap_or(0) as i32,
+            pm_only: word(queue, Member::QueuePmOnly) as i32,
             reserved: 0,
         },
     );
@@ -70,7 +70,7 @@ pub fn scsi_execute(ctx: ProbeContext) -> u32 {
         return 0;
     }
     let sdev = ctx.arg::<u64>(0).unwrap_or(0);
-    let opcode = byte(ctx.arg::<u64>(1).unwrap_or(0));
+    let opcode = read::<u8>(ctx.arg::<u64>(1).unwrap_or(0));
     send::<kind_types::ScsiExecute>(
         Hook::ScsiExecute,
         ScsiCommand { command: 0, sdev, opcode: u32::from(opcode), result: 0, timeout: 0, reserved: 0 },
@@ -90,7 +90,7 @@ fn command<K: KindOf<Payload = ScsiCommand>>(hook: Hook, command: u64, stage: St
     if enter(hook).is_none() {
         return 0;
     }
-    let opcode = embedded(command, Member::CommandBytes).map_or(0, byte);
+    let opcode = embedded(command, Member::CommandBytes).map_or(0, read::<u8>);
     send::<K>(
         hook,
         ScsiCommand {
@@ -98,12 +98,12 @@ fn command<K: KindOf<Payload = ScsiCommand>>(hook: Hook, command: u64, stage: St
             sdev: pointer(command, Member::CommandDevice),
             opcode: u32::from(opcode),
             result: match stage {
-                Stage::Done => word32(command, Member::CommandResult) as i32,
+                Stage::Done => word(command, Member::CommandResult) as i32,
                 Stage::Under => 0,
             },
             timeout: match (stage, request_size()) {
                 // The command stands behind its request (`blk_mq_rq_to_pdu()`).
-                (Stage::Under, Some(size)) => word32(command.wrapping_sub(size), Member::RequestTimeout),
+                (Stage::Under, Some(size)) => word(command.wrapping_sub(size), Member::RequestTimeout),
                 _ => 0,
             },
             reserved: 0,
@@ -139,7 +139,7 @@ pub fn scsi_eh_wakeup(ctx: RawTracePointContext) -> i32 {
     let host = ctx.arg::<u64>(0);
     send::<kind_types::ScsiEhWakeup>(
         Hook::ScsiEhWakeup,
-        ScsiHost { host, host_no: word32(host, Member::ScsiHostNumber), reserved: 0 },
+        ScsiHost { host, host_no: word(host, Member::ScsiHostNumber), reserved: 0 },
     );
     0
 }

@@ -1,7 +1,7 @@
 //! Blocked tasks.
 
 use crate::emit::{emit, enter, header_of, send, window};
-use crate::kernel::{embedded, owner, string, word, word32};
+use crate::kernel::{embedded, owner, string, word};
 use crate::maps::{BLOCKED_SINCE, EH_TASKS, LOCK_WAITS};
 use aya_ebpf::helpers::generated::{bpf_get_task_stack, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::raw_tracepoint;
@@ -32,11 +32,9 @@ fn is_blocked(state: u32) -> bool {
 unsafe fn name_task(header: *mut Header, task: u64) {
     // SAFETY: `header` is valid by contract, what is read is checked.
     unsafe {
-        (*header).tid = word32(task, Member::TaskTid);
-        (*header).tgid = word32(task, Member::TaskTgid);
-        if let Some(comm) = embedded(task, Member::TaskComm) {
-            string(&raw mut (*header).comm, comm);
-        }
+        (*header).tid = word(task, Member::TaskTid);
+        (*header).tgid = word(task, Member::TaskTgid);
+        string(&raw mut (*header).comm, embedded(task, Member::TaskComm).unwrap_or(0));
     }
 }
 
@@ -51,15 +49,13 @@ pub fn sched_switch(ctx: RawTracePointContext) -> i32 {
     // SAFETY: the helper has no preconditions.
     let now = unsafe { bpf_ktime_get_boot_ns() };
     let prev = ctx.arg::<u64>(1);
-    if let Some(state) = word(prev, Member::TaskState)
-        && is_blocked(state)
-    {
+    if is_blocked(word(prev, Member::TaskState)) {
         // A task whose note finds no room is merely not timed.
-        let _ = BLOCKED_SINCE.insert(word32(prev, Member::TaskTid), now, 0);
+        let _ = BLOCKED_SINCE.insert(word(prev, Member::TaskTid), now, 0);
     }
     handler_sleeps(prev);
     let next = ctx.arg::<u64>(2);
-    let tid = word32(next, Member::TaskTid);
+    let tid = word(next, Member::TaskTid);
     // SAFETY: the value is a plain number, and only switches of this task write it.
     let Some(since) = (unsafe { BLOCKED_SINCE.get(tid) }).copied() else { return 0 };
     if BLOCKED_SINCE.remove(tid).is_err() {
@@ -84,16 +80,16 @@ pub fn sched_switch(ctx: RawTracePointContext) -> i32 {
 /// (scsi_error_handler(), drivers/scsi/scsi_error.c); all its other sleeps are uninterruptible.
 #[inline(always)]
 fn handler_sleeps(prev: u64) {
-    if word32(prev, Member::TaskState) & INTERRUPTIBLE == 0 {
+    if word(prev, Member::TaskState) & INTERRUPTIBLE == 0 {
         return;
     }
-    let tid = word32(prev, Member::TaskTid);
+    let tid = word(prev, Member::TaskTid);
     // SAFETY: the value is a plain number, and only this task writes it.
     let Some(port) = (unsafe { EH_TASKS.get(tid) }).copied() else { return };
     if EH_TASKS.remove(tid).is_err() || enter(Hook::SchedSwitch).is_none() {
         return;
     }
-    let print_id = word32(port, Member::PortNumber);
+    let print_id = word(port, Member::PortNumber);
     send::<kind_types::AtaEhEnd>(Hook::SchedSwitch, ata::AtaEhEnd { port, print_id, reserved: 0 });
 }
 
@@ -117,11 +113,11 @@ pub unsafe extern "C" fn task_snapshot(ctx: *mut TaskIterator) -> i32 {
         return 0;
     }
     let address = task as u64;
-    let Some(state) = word(address, Member::TaskState) else { return 0 };
+    let state = word(address, Member::TaskState);
     if !is_blocked(state) || enter(Hook::TaskSnapshot).is_none() {
         return 0;
     }
-    let tid = word32(address, Member::TaskTid);
+    let tid = word(address, Member::TaskTid);
     // SAFETY: copied at once; only the waiting task writes its own entry, and it is asleep.
     let wait = unsafe { LOCK_WAITS.get(tid) }.copied();
     // SAFETY: as above.

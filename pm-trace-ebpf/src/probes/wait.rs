@@ -128,8 +128,8 @@ fn enter_queue(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
         return 0;
     }
     let Some(address) = ctx.arg::<u64>(0) else { return 0 };
-    let pm_only = word(address, Member::QueuePmOnly).unwrap_or(0) as i32;
-    let freeze_depth = word(address, Member::QueueFreezeDepth).unwrap_or(0) as i32;
+    let pm_only = word(address, Member::QueuePmOnly) as i32;
+    let freeze_depth = word(address, Member::QueueFreezeDepth) as i32;
     if pm_only <= 0 && freeze_depth <= 0 {
         return 0;
     }

@@ -1,7 +1,7 @@
 //! Who queues which work, and who runs it.
 
 use crate::emit::{emit, enter, send};
-use crate::kernel::{bytes, container, embedded, pointer, word32};
+use crate::kernel::{bytes, container, embedded, pointer, word};
 use crate::watch;
 use aya_ebpf::macros::{kprobe, raw_tracepoint};
 use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
@@ -23,8 +23,8 @@ pub fn work_queue(ctx: RawTracePointContext) -> i32 {
         unsafe {
             (*to).work = item;
             (*to).function = pointer(item, Member::WorkFunction);
-            (*to).wq_flags = word32(workqueue, Member::WorkqueueFlags);
-            (*to).max_active = word32(workqueue, Member::WorkqueueMaxActive);
+            (*to).wq_flags = word(workqueue, Member::WorkqueueFlags);
+            (*to).max_active = word(workqueue, Member::WorkqueueMaxActive);
             (*to).workqueue = workqueue;
             bytes(&raw mut (*to).wq_name, embedded(workqueue, Member::WorkqueueName).unwrap_or(0));
         }

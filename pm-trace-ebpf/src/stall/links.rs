@@ -3,7 +3,7 @@
 use super::names;
 use super::print::{self, Owner};
 use super::walk::{Walk, before, letter, remember, task};
-use crate::kernel::{embedded, holder, pointer, string, word, word32};
+use crate::kernel::{embedded, holder, pointer, string, try_read, word};
 use crate::maps::{
     BLOCKED_SINCE, DEVICE_LOCKS, LOCK_WAITS, OPEN_STEPS, OPEN_WAITS, OPEN_WORKS, OpenLockWait, OpenStep,
     OpenWait, OpenWork, PM_COMPLETIONS, WALK, WATCHDOG, wait_kind,
@@ -109,7 +109,7 @@ unsafe fn lock(walk: *mut Walk, wait: &OpenLockWait) -> i64 {
         letter(walk, code::LOCK);
         let waiter = task(walk);
         let owner = Owner {
-            tid: word32(owner, Member::TaskTid),
+            tid: word(owner, Member::TaskTid),
             comm: embedded(owner, Member::TaskComm).unwrap_or(0),
         };
         print::lock(walk, &waiter, wait, dev, &owner);
@@ -128,12 +128,12 @@ unsafe fn other(walk: *mut Walk, wait: &OpenWait) -> i64 {
     // SAFETY: by contract.
     unsafe {
         match wait.kind {
-            wait_kind::COMPLETION if word(wait.object, Member::CompletionDone) == Some(0) => {
+            wait_kind::COMPLETION if is_pending(wait.object) => {
                 completion(walk, wait)
             }
             wait_kind::QUEUE
-                if word32(wait.object, Member::QueuePmOnly) as i32 > 0
-                    || word32(wait.object, Member::QueueFreezeDepth) as i32 > 0 =>
+                if word(wait.object, Member::QueuePmOnly) as i32 > 0
+                    || word(wait.object, Member::QueueFreezeDepth) as i32 > 0 =>
             {
                 queue(walk, wait)
             }
@@ -146,6 +146,12 @@ unsafe fn other(walk: *mut Walk, wait: &OpenWait) -> i64 {
             _ => no_wait(walk),
         }
     }
+}
+
+/// Whether a completion is not completed. One that cannot be read is gone, with the stack it was on.
+#[inline(always)]
+fn is_pending(completion: u64) -> bool {
+    embedded(completion, Member::CompletionDone).is_some_and(|done| try_read::<u32>(done) == (0, 0))
 }
 
 /// The task waits for a completion: on to the step that ends with it, if it is a device's.
@@ -182,7 +188,7 @@ unsafe fn queue(walk: *mut Walk, wait: &OpenWait) -> i64 {
     unsafe {
         letter(walk, code::QUEUE);
         // PM-only queues are SCSI's (drivers/scsi/scsi_lib.c): their queuedata is the scsi_device.
-        let pm_only = word32(wait.object, Member::QueuePmOnly);
+        let pm_only = word(wait.object, Member::QueuePmOnly);
         let sdev = if pm_only as i32 > 0 { pointer(wait.object, Member::QueueData) } else { 0 };
         let dev = embedded(sdev, Member::SdevDevice).unwrap_or(0);
         let bits = if dev == 0 { power::UNKNOWN } else { crate::device::power(dev) };

@@ -2,7 +2,7 @@
 
 use super::Walk;
 use super::names;
-use crate::kernel::{pointer, word32};
+use crate::kernel::{pointer, word};
 use crate::maps::{OpenLockWait, OpenStep, OpenWait};
 use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_trace_vprintk};
 use pm_trace_common::COMM_LEN;
@@ -208,8 +208,8 @@ pub unsafe fn queue(walk: *mut Walk, task: &Task, wait: &OpenWait, dev: u64, sus
                 task.comm as u64,
                 number(dev),
                 name(dev),
-                u64::from(word32(wait.object, Member::QueuePmOnly)),
-                u64::from(word32(wait.object, Member::QueueFreezeDepth)),
+                u64::from(word(wait.object, Member::QueuePmOnly)),
+                u64::from(word(wait.object, Member::QueueFreezeDepth)),
                 u64::from(suspended),
                 seconds(wait.since),
                 millis(wait.since),
