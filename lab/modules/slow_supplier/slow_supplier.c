@@ -28,9 +28,19 @@ static unsigned int delay_ms = 3000;
 module_param(delay_ms, uint, 0644);
 MODULE_PARM_DESC(delay_ms, "how long each resume takes, in milliseconds");
 
+static unsigned int suspend_ms;
+module_param(suspend_ms, uint, 0644);
+MODULE_PARM_DESC(suspend_ms, "how long each suspend takes, in milliseconds");
+
 static struct platform_device *supplier;
 static struct scsi_device *consumer;
 static struct device_link *link;
+
+static int slow_supplier_suspend(struct device *dev)
+{
+	msleep(suspend_ms);
+	return 0;
+}
 
 static int slow_supplier_resume(struct device *dev)
 {
@@ -38,7 +48,7 @@ static int slow_supplier_resume(struct device *dev)
 	return 0;
 }
 
-static DEFINE_SIMPLE_DEV_PM_OPS(slow_supplier_pm_ops, NULL, slow_supplier_resume);
+static DEFINE_SIMPLE_DEV_PM_OPS(slow_supplier_pm_ops, slow_supplier_suspend, slow_supplier_resume);
 
 static int slow_supplier_probe(struct platform_device *pdev)
 {
