@@ -1,8 +1,7 @@
 //! Events taken apart into values, and put together again.
 
 use super::super::block::MAX_EVENT;
-use super::Fault;
-use std::collections::HashMap;
+use super::{Fault, HashMap};
 
 /// Most fields of an event, and of a structure in one.
 const MAX_FIELDS: usize = 200;
@@ -66,6 +65,13 @@ impl Items {
         self.numbers.insert(item.to_vec(), number);
         self.list.push(item.to_vec());
         number
+    }
+
+    /// Takes in the one with this number, which is there already or the next.
+    pub(super) fn take_in(&mut self, number: u32, item: Vec<u8>) {
+        if self.list.len() == number as usize {
+            self.list.push(item);
+        }
     }
 
     /// Takes in the next one.

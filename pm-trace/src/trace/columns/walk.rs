@@ -1,9 +1,8 @@
 //! The way through an event, the same for writing and reading: which value comes next, and what is guessed.
 
-use super::Fault;
 use super::item::{Field, Flat, Value};
 use super::streams::{Coder, Column, MAX_GUESSES, unzigzag, zigzag};
-use std::collections::HashMap;
+use super::{Fault, HashMap};
 
 /// Columns of what every event has. Those of a variant `v` are from `(v + 1) << 16` on: its times, the number of its
 /// fields, and from `(f + 1) << 8` on field `f` and what is in it.
@@ -77,13 +76,13 @@ impl Walk {
             unit,
             time: 0,
             tasks: Vec::new(),
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             known: Vec::new(),
             last: Default::default(),
-            seen: HashMap::new(),
-            previous: HashMap::new(),
-            power: HashMap::new(),
-            step: HashMap::new(),
+            seen: HashMap::default(),
+            previous: HashMap::default(),
+            power: HashMap::default(),
+            step: HashMap::default(),
         }
     }
 
