@@ -35,6 +35,18 @@ pub(super) enum Value {
 }
 
 impl Value {
+    /// The value as two numbers, different for each.
+    pub(super) fn parts(self) -> (u8, u64) {
+        match self {
+            Self::Nothing => (0, 0),
+            Self::Uint(number) => (1, number),
+            Self::Nint(number) => (2, number),
+            Self::Simple(number) => (3, number.into()),
+            Self::Array(length) => (4, length.into()),
+            Self::Item(number) => (5, number.into()),
+        }
+    }
+
     pub(super) fn uint(self) -> Option<u64> {
         if let Self::Uint(number) = self { Some(number) } else { None }
     }
