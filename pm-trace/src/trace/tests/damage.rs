@@ -128,7 +128,7 @@ fn a_newer_format_is_refused() {
     bytes[8..10].copy_from_slice(&(FORMAT_VERSION + 1).to_le_bytes());
     let crc = crc32fast::hash(&bytes[..12]);
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
-    assert!(refused(&bytes).contains("has format version 3, this program reads up to version 2"));
+    assert!(refused(&bytes).contains("has format version 4, this program reads up to version 3"));
 }
 
 /// A trace with blocks of its own behind the session.
