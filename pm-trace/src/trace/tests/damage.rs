@@ -1,6 +1,7 @@
 //! Named kinds of damage, and what is said about each.
 
 use super::super::block::{self, BLOCK_HEADER, FILE_HEADER, FORMAT_VERSION, kind};
+use super::super::packet::{Effort, Packet};
 use super::*;
 
 /// Start of each block of a whole trace, and the end.
@@ -231,7 +232,7 @@ fn notes_are_bounded() {
     assert!(notes(&trace).iter().any(|n| n.contains("further note(s)")));
 }
 
-/// The bytes that `docs/trace-format.md` describes: events in rows, as version 1 wrote them and small blocks still
+/// The bytes that `docs/trace-format.md` describes: events in rows, as version 1 wrote them and blocks in a hurry still
 /// are.
 #[test]
 fn the_format_is_as_documented() {
@@ -242,16 +243,17 @@ fn the_format_is_as_documented() {
     assert_eq!(encoded, expected);
     // [1, []]
     assert_eq!(minicbor::to_vec(Mode::Live).unwrap(), b"\x82\x01\x80");
-    let bytes = trace_of(&[event], 1);
-    assert_eq!(bytes[..12], *b"\x89PMT\r\n\x1a\n\x02\0\0\0");
-    let at = blocks(&bytes)[1];
+    let bytes = trace_of(&[], 1);
+    assert_eq!(bytes[..12], *b"\x89PMT\r\n\x1a\n\x03\0\0\0");
     let mut block = b"\x9ePMB\x02\0\0\0\x01\0\0\0".to_vec();
     let payload = [&[0; 8], [encoded.len() as u8, 0, 0, 0].as_slice(), &encoded].concat();
     block.extend((payload.len() as u32).to_le_bytes());
     block.extend(crc32fast::hash(&payload).to_le_bytes());
     block.extend(crc32fast::hash(&block).to_le_bytes());
-    block.extend(payload);
-    assert_eq!(bytes[at..blocks(&bytes)[2]], block);
+    block.extend(&payload);
+    assert_eq!(Packet::block(kind::EVENTS, 1, payload, Effort::Full).bytes(true), block);
+    let with_rows = [&bytes[..blocks(&bytes)[1]], &block].concat();
+    assert_eq!(read_all(&with_rows).unwrap().0, [event]);
 }
 
 /// Two events as rows.
