@@ -8,7 +8,8 @@ use pm_trace::trace::{Checkpoint, Overwrite, Totals, Trace, Writer};
 use std::path::Path;
 
 /// Kinds of block, as `docs/trace-format.md` has them.
-const KINDS: [&str; 6] = ["?", "session", "events (rows)", "checkpoint", "end", "events"];
+const KINDS: [&str; 7] =
+    ["?", "session", "events (rows)", "checkpoint", "end", "events (version 2)", "events"];
 
 fn main() -> anyhow::Result<()> {
     for file in std::env::args().skip(1) {

@@ -8,7 +8,7 @@
 //! - [`Trace`] gives back the session and, as an iterator, the events. What it could not read it says in
 //!   [`Trace::notes`]; it never panics and never holds more than a few blocks in memory.
 //!
-//! Events are stored in `columns`, packed with Zstandard by the thread that writes them.
+//! Events are stored in `columns`, made by the thread that writes them.
 //!
 //! Numbers of block kinds, CBOR indices of the types stored and variants of `Event` are never reused;
 //! readers skip and count what they do not know.
@@ -16,6 +16,7 @@
 mod block;
 mod columns;
 mod error;
+mod file;
 pub mod keep;
 mod note;
 mod output;
@@ -24,6 +25,7 @@ mod reader;
 mod scan;
 mod session;
 mod sink;
+mod status;
 mod window;
 mod writer;
 
@@ -33,10 +35,12 @@ mod tests;
 pub use crate::event::Clocks;
 pub use block::{FORMAT_VERSION, MAX_EVENT, MAX_PAYLOAD};
 pub use error::{Error, Result};
+pub use file::Overwrite;
+pub(crate) use file::give_to_sudo_user;
 pub use note::{Note, Problem};
 pub use reader::{Summary, Trace};
 pub use session::{
     Checkpoint, HookCounts, ImportedFrom, Kernel, MissingMember, Mode, ProbeRecord, Session, Totals,
 };
-pub(crate) use writer::give_to_sudo_user;
-pub use writer::{Overwrite, Status, TeeStatus, Writer};
+pub use status::{Status, TeeStatus};
+pub use writer::Writer;

@@ -1,7 +1,7 @@
 //! The bytes of the file header and of block headers.
 
 /// Version of the format this program writes, and the newest one it reads.
-pub const FORMAT_VERSION: u16 = 2;
+pub const FORMAT_VERSION: u16 = 3;
 
 /// Most bytes of a block's payload. A reader refuses larger ones, a writer makes none.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -43,8 +43,10 @@ pub(super) mod kind {
     pub const CHECKPOINT: u16 = 3;
     /// Clean end, CBOR. The last block.
     pub const END: u16 = 4;
-    /// Events, in columns.
+    /// Events, in columns of version 2. No longer written.
     pub const COLUMNS: u16 = 5;
+    /// Events, in columns.
+    pub const DENSE: u16 = 6;
 }
 
 /// How a payload is packed.
@@ -53,6 +55,8 @@ pub(super) mod packing {
     pub const NONE: u16 = 0;
     /// As one Zstandard frame, which tells the size of its content.
     pub const ZSTD: u16 = 1;
+    /// The same, with the words of [`super::super::packet`] before it.
+    pub const WORDS: u16 = 2;
 }
 
 /// A block header whose own checksum is right.

@@ -4,12 +4,17 @@
 //! its own, with one symbol a value. A symbol says which of a few guesses is right ("what came after this device
 //! last time"); only a value that none of them names is written out. The guesses are made from what was coded
 //! before in the same block, so a block still stands for itself. Both directions go through the same code
-//! ([`walk`]), so that they cannot guess differently. General-purpose compression comes after this, for the whole
-//! payload.
+//! ([`walk`]), so that they cannot guess differently. How likely a guess is, is learned on the way ([`dense`]), and what
+//! is likely takes little room ([`range`]). Texts are put aside for general-purpose compression.
+//!
+//! Version 2 of the format had a byte for each symbol, packed by general-purpose compression ([`streams`]); that is
+//! read, and no longer written.
 //!
 //! The way back gives exactly the bytes that went in: an event that is not of the usual shape is kept whole.
 
+mod dense;
 mod item;
+mod range;
 mod streams;
 mod walk;
 
@@ -17,9 +22,14 @@ mod walk;
 mod tests;
 
 use super::block::{EVENT_PREFIX, MAX_EVENT, MAX_ROWS, u32_at};
-use item::Flat;
-use streams::{Reader, Writer};
+use dense::Dense;
+use item::{Flat, Items};
+use range::{Decoder, Encoder};
+use streams::{Coder, Column, Reader};
 use walk::Walk;
+
+/// Maps are asked some fifty times an event.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Why bytes are no columns.
 pub(super) type Fault = &'static str;
@@ -27,47 +37,75 @@ pub(super) type Fault = &'static str;
 /// Nanoseconds in which times are counted where none is finer.
 const COARSE: u64 = 1000;
 
-/// The bytes of columns in three parts, which are unlike each other and so compressed each for itself: lengths and
-/// symbols, values that nobody guessed, texts.
+/// The parts of a block of version 2: lengths and symbols, values that nobody guessed, texts.
 pub(super) const PARTS: usize = 3;
 
-/// Puts rows (length and bytes of each event) into columns.
-pub(super) fn pack(rows: &[u8]) -> [Vec<u8>; PARTS] {
-    let mut writer = Writer::default();
-    let events: Vec<&[u8]> = Rows(rows).collect();
-    let flat: Vec<Flat> = events.iter().map(|event| Flat::take_apart(event, &mut writer.items)).collect();
+/// In front: how many events there are, and the unit of times.
+const COUNT: Column = 6;
+const UNIT: Column = 7;
+
+/// Puts rows (length and bytes of each event) into columns: bits, which cannot be made smaller, and texts, which can.
+pub(super) fn pack(rows: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut dense = Dense::new(Encoder::new());
+    let flat: Vec<Flat> = Rows(rows).map(|event| Flat::take_apart(event, &mut dense.items)).collect();
     let coarse = flat.iter().all(|event| event.time.is_multiple_of(COARSE));
     let unit = if coarse { COARSE } else { 1 };
+    // Writing accepts everything.
+    let _ = dense.number(COUNT, flat.len() as u64);
+    let _ = dense.number(UNIT, unit);
     let mut walk = Walk::new(unit);
     for mut event in flat {
-        // Writing accepts everything.
-        let _ = walk.event(&mut writer, &mut event);
+        let _ = walk.event(&mut dense, &mut event);
     }
-    writer.finish(events.len() as u64, unit)
+    dense.side.finish()
 }
 
 /// Appends the rows that were put into columns.
 ///
 /// # Errors
 /// These bytes are no columns, or of more events than a block has. What was read before is appended.
-pub(super) fn unpack(parts: [&[u8]; PARTS], rows: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn unpack(bits: &[u8], texts: &[u8], rows: &mut Vec<u8>) -> Result<(), Fault> {
+    let mut dense = Dense::new(Decoder::new(bits, texts));
+    let (count, unit) = (dense.number(COUNT, 0)?, dense.number(UNIT, 0)?);
+    let mut walk = Walk::new(unit);
+    for _ in 0..count {
+        let mut event = Flat::default();
+        walk.event(&mut dense, &mut event)?;
+        put(&event, &dense.items, rows)?;
+    }
+    if dense.side.is_used_up() { Ok(()) } else { Err(MORE) }
+}
+
+/// The same for columns of version 2.
+///
+/// # Errors
+/// As [`unpack`].
+pub(super) fn unpack_parts(parts: [&[u8]; PARTS], rows: &mut Vec<u8>) -> Result<(), Fault> {
     let (mut reader, count, unit) = Reader::new(parts)?;
     let mut walk = Walk::new(unit);
     for _ in 0..count {
         let mut event = Flat::default();
         walk.event(&mut reader, &mut event)?;
-        let start = rows.len();
-        rows.extend_from_slice(&[0; EVENT_PREFIX]);
-        event.put(&reader.items, rows)?;
-        let length = rows.len() - start - EVENT_PREFIX;
-        if length > MAX_EVENT || rows.len() > MAX_ROWS {
-            rows.truncate(start);
-            return Err("there is more in it than a block may hold");
-        }
-        // At most MAX_EVENT.
-        rows[start..start + EVENT_PREFIX].copy_from_slice(&(length as u32).to_le_bytes());
+        put(&event, &reader.items, rows)?;
     }
-    if reader.is_used_up() { Ok(()) } else { Err("there is more in it than its events") }
+    if reader.is_used_up() { Ok(()) } else { Err(MORE) }
+}
+
+const MORE: Fault = "there is more in it than its events";
+
+/// Appends an event.
+fn put(event: &Flat, items: &Items, rows: &mut Vec<u8>) -> Result<(), Fault> {
+    let start = rows.len();
+    rows.extend_from_slice(&[0; EVENT_PREFIX]);
+    event.put(items, rows)?;
+    let length = rows.len() - start - EVENT_PREFIX;
+    if length > MAX_EVENT || rows.len() > MAX_ROWS {
+        rows.truncate(start);
+        return Err("there is more in it than a block may hold");
+    }
+    // At most MAX_EVENT.
+    rows[start..start + EVENT_PREFIX].copy_from_slice(&(length as u32).to_le_bytes());
+    Ok(())
 }
 
 /// The events of rows.

@@ -213,7 +213,7 @@ impl<R: Read> Trace<R> {
         let offset = self.blocks.position();
         let what = match header.kind {
             kind::SESSION => "session",
-            kind::EVENTS | kind::COLUMNS => "block of events",
+            kind::EVENTS | kind::COLUMNS | kind::DENSE => "block of events",
             kind::CHECKPOINT => "checkpoint",
             kind::END => "end of the trace",
             kind => {
@@ -262,14 +262,10 @@ impl<R: Read> Trace<R> {
         let (number, events) = payload.split_at_checked(EVENTS_PREFIX).ok_or("it is too short")?;
         self.events.clear();
         self.events.extend_from_slice(number);
-        if kind == kind::COLUMNS {
-            // What was unpacked before a fault is good.
-            if let Err(reason) = packet::unpack_columns(events, &mut self.events) {
-                let what = "rest of a block of events";
-                self.notes.add(offset, 0, Problem::BadBlock { what, reason });
-            }
-        } else {
-            self.events.extend_from_slice(events);
+        // What was unpacked before a fault is good.
+        if let Err(reason) = packet::unpack_events(kind, events, &mut self.events) {
+            let what = "rest of a block of events";
+            self.notes.add(offset, 0, Problem::BadBlock { what, reason });
         }
         self.events_offset = offset + block::BLOCK_HEADER as u64;
         self.cursor = EVENTS_PREFIX;

@@ -1,16 +1,16 @@
 //! Writing a trace.
 
 use super::block::{self, EVENT_PREFIX, EVENTS_PREFIX, MAX_EVENT, MAX_PAYLOAD, kind};
+use super::file::{Overwrite, create_file, give_to_sudo_user, sync_directory};
 use super::output::{OnError, Output};
 use super::packet::{Effort, Packet};
 use super::sink::{FileSink, Sink, StreamSink, open_tee};
-use super::{Checkpoint, Error, Result, Session, Totals};
+use super::status::{Status, TeeStatus};
+use super::{Checkpoint, Error, Mode, Result, Session, Totals};
 use crate::event::{Body, Event};
 use crate::pulse::Pulse;
 use minicbor::Encode;
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,48 +25,12 @@ const TEE_BACKLOG: usize = 16 << 20;
 /// before it is synchronised, which closes a block too.
 const BLOCK: usize = 512 * 1024;
 
-/// The same where a second output gets them, which is to have them soon.
+/// The same where a second output gets them while they happen, and is to have them soon. Those of watch mode come
+/// all at once, after the thaw.
 const BLOCK_FOR_TEE: usize = 64 * 1024;
 
 /// How long [`Writer::finish`] waits for threads whose output blocks.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Whether an existing file may be replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overwrite {
-    /// Never.
-    Refuse,
-    /// A regular file may.
-    Replace,
-}
-
-/// How writing goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Status {
-    /// Events appended so far.
-    pub events: u64,
-    /// Blocks made so far.
-    pub blocks: u32,
-    /// Bytes in memory that are not in the file yet, the block being filled not counted.
-    pub waiting: usize,
-    /// Blocks that the file lacks for good, because too much waited.
-    pub dropped: u64,
-    /// Why the file cannot be written at present.
-    pub trouble: Option<String>,
-    /// The second output, if there is one.
-    pub tee: Option<TeeStatus>,
-}
-
-/// How the second output goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TeeStatus {
-    /// Blocks it did not get.
-    pub dropped: u64,
-    /// Bytes that wait for it.
-    pub waiting: usize,
-    /// Why it cannot be written at present.
-    pub trouble: Option<String>,
-}
 
 /// Writes a trace to a file and, if asked to, the same bytes to a second output.
 ///
@@ -83,6 +47,8 @@ pub struct Writer {
     tee: Option<Tee>,
     /// Payload of the events block that is being filled, its prefix included.
     payload: Vec<u8>,
+    /// Bytes in it after which it is closed.
+    most: usize,
     /// Events in it.
     pending: u64,
     events: u64,
@@ -136,6 +102,7 @@ impl Writer {
             ),
             tee: None,
             payload: Vec::new(),
+            most: BLOCK,
             pending: 0,
             events: 0,
             blocks: 0,
@@ -168,6 +135,9 @@ impl Writer {
         // The session again, under its own number: the copy begins like the file.
         output.offer(Packet::block(kind::SESSION, 0, cbor("session", session)?, Effort::Full).into());
         self.tee = Some(Tee { path: path.to_owned(), output });
+        if session.mode == Mode::Live {
+            self.most = BLOCK_FOR_TEE;
+        }
         if self.background { self.go_background() } else { Ok(()) }
     }
 
@@ -207,8 +177,7 @@ impl Writer {
     /// If the file starts to fail; see [`Writer`]. The event is kept.
     pub fn append(&mut self, event: &Event) -> Result<()> {
         self.push(event);
-        let most = if self.tee.is_some() { BLOCK_FOR_TEE } else { BLOCK };
-        if self.payload.len() >= most { self.flush_block() } else { Ok(()) }
+        if self.payload.len() >= self.most { self.flush_block() } else { Ok(()) }
     }
 
     fn push(&mut self, event: &Event) {
@@ -389,35 +358,4 @@ fn cbor<T: Encode<()>>(what: &'static str, value: &T) -> Result<Vec<u8>> {
 
 fn encode<T: Encode<()>>(value: &T, bytes: &mut Vec<u8>) {
     let Ok(()) = minicbor::encode(value, bytes).map_err(|_| unreachable!("memory takes every byte"));
-}
-
-fn create_file(path: &Path, overwrite: Overwrite) -> Result<File> {
-    let create_error = |source: io::Error| match source.kind() {
-        ErrorKind::AlreadyExists => Error::Exists { path: path.to_owned() },
-        _ => Error::Create { path: path.to_owned(), source },
-    };
-    match path.symlink_metadata() {
-        Ok(there) if !there.is_file() => return Err(Error::NotRegular { path: path.to_owned() }),
-        Ok(_) if overwrite == Overwrite::Replace => std::fs::remove_file(path).map_err(create_error)?,
-        _ => {}
-    }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(create_error)
-}
-
-/// Gives the file to the user who called `sudo`. A failure leaves it with root, who can read it too.
-pub(crate) fn give_to_sudo_user(file: &File) {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
-    let id = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
-    if let (Some(uid), Some(gid)) = (id("SUDO_UID"), id("SUDO_GID"))
-        && let Err(error) = std::os::unix::fs::fchown(file, Some(uid), Some(gid))
-    {
-        log::warn!("the trace stays owned by root: {error}");
-    }
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
 }

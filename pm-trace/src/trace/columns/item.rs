@@ -1,8 +1,7 @@
 //! Events taken apart into values, and put together again.
 
 use super::super::block::MAX_EVENT;
-use super::Fault;
-use std::collections::HashMap;
+use super::{Fault, HashMap};
 
 /// Most fields of an event, and of a structure in one.
 const MAX_FIELDS: usize = 200;
@@ -36,6 +35,18 @@ pub(super) enum Value {
 }
 
 impl Value {
+    /// The value as two numbers, different for each.
+    pub(super) fn parts(self) -> (u8, u64) {
+        match self {
+            Self::Nothing => (0, 0),
+            Self::Uint(number) => (1, number),
+            Self::Nint(number) => (2, number),
+            Self::Simple(number) => (3, number.into()),
+            Self::Array(length) => (4, length.into()),
+            Self::Item(number) => (5, number.into()),
+        }
+    }
+
     pub(super) fn uint(self) -> Option<u64> {
         if let Self::Uint(number) = self { Some(number) } else { None }
     }
@@ -66,6 +77,13 @@ impl Items {
         self.numbers.insert(item.to_vec(), number);
         self.list.push(item.to_vec());
         number
+    }
+
+    /// Takes in the one with this number, which is there already or the next.
+    pub(super) fn take_in(&mut self, number: u32, item: Vec<u8>) {
+        if self.list.len() == number as usize {
+            self.list.push(item);
+        }
     }
 
     /// Takes in the next one.

@@ -1,8 +1,8 @@
-//! The columns as bytes.
+//! The columns as bytes (blocks of kind 5, of version 2 of the format, which are read only), and what they have in
+//! common with those of kind 6.
 
-use super::item::{Items, Value, stack_item, stack_of, text_item, text_of};
-use super::{Fault, PARTS};
-use std::collections::HashMap;
+use super::item::{Items, Value, stack_item, text_item};
+use super::{Fault, HashMap, PARTS};
 
 /// Which column. See `walk` for the numbers.
 pub(super) type Column = u32;
@@ -11,12 +11,12 @@ pub(super) type Column = u32;
 pub(super) const MAX_GUESSES: usize = 8;
 
 /// Columns of stacks: frames of each by number, and functions and offsets of new frames.
-const FRAMES: Column = 8;
-const FUNCTIONS: Column = 9;
-const OFFSETS: Column = 10;
+pub(super) const FRAMES: Column = 8;
+pub(super) const FUNCTIONS: Column = 9;
+pub(super) const OFFSETS: Column = 10;
 
 /// What a value that nobody guessed is, at its beginning; unsigned integers are what is greater.
-mod tag {
+pub(super) mod tag {
     /// An unsigned integer whose difference is too large: eight bytes follow.
     pub const LARGE: u64 = 0;
     /// A negative integer.
@@ -47,165 +47,55 @@ pub(super) trait Coder {
     fn bytes(&mut self, column: Column, bytes: &[u8]) -> Result<Vec<u8>, Fault>;
 }
 
-/// Frames of stacks as they were seen, the same in both directions.
+/// Frames of stacks as they were seen, the same in both directions. The number of a frame: 0 if it called the one before
+/// it last time too, 1 if it is new, otherwise how long ago it was new.
 #[derive(Default)]
-struct Stacks {
+pub(super) struct Stacks {
     frames: Vec<(u64, u64)>,
     numbers: HashMap<(u64, u64), usize>,
     /// Which frame called which, last time.
     callers: HashMap<Option<(u64, u64)>, (u64, u64)>,
-    function: u64,
+    /// That of the newest frame.
+    pub(super) function: u64,
 }
 
 impl Stacks {
-    fn add(&mut self, frame: (u64, u64)) {
+    const SAME: u64 = 0;
+    pub(super) const NEW: u64 = 1;
+    const AGO: u64 = 2;
+
+    /// Takes in a frame that is new.
+    pub(super) fn add(&mut self, frame: (u64, u64)) {
         self.numbers.insert(frame, self.frames.len());
         self.frames.push(frame);
         self.function = frame.0;
     }
-}
 
-#[derive(Default)]
-struct Output {
-    symbols: Vec<u8>,
-    literals: Vec<u8>,
-    texts: Vec<u8>,
-    last: u64,
-}
-
-/// Columns being filled.
-#[derive(Default)]
-pub(super) struct Writer {
-    /// What is kept whole. Items up to `known` are in the columns.
-    pub(super) items: Items,
-    known: usize,
-    places: HashMap<Column, usize>,
-    columns: Vec<Output>,
-    stacks: Stacks,
-}
-
-impl Writer {
-    fn column(&mut self, column: Column) -> &mut Output {
-        let next = self.columns.len();
-        let place = *self.places.entry(column).or_insert(next);
-        if place == next {
-            self.columns.push(Output::default());
+    /// The number of a frame behind another.
+    pub(super) fn number(&self, before: Option<(u64, u64)>, frame: (u64, u64)) -> u64 {
+        match self.numbers.get(&frame) {
+            _ if self.callers.get(&before) == Some(&frame) => Self::SAME,
+            None => Self::NEW,
+            Some(number) => Self::AGO + (self.frames.len() - 1 - number) as u64,
         }
-        &mut self.columns[place]
     }
 
-    /// The columns as bytes.
-    pub(super) fn finish(self, events: u64, unit: u64) -> [Vec<u8>; PARTS] {
-        let mut bytes = Vec::new();
-        put_all(&[events, unit, self.columns.len() as u64], &mut bytes);
-        let mut parts: [Vec<u8>; PARTS] = Default::default();
-        let of: [fn(&Output) -> &Vec<u8>; PARTS] = [|c| &c.symbols, |c| &c.literals, |c| &c.texts];
-        for (of, part) in of.iter().zip(&mut parts) {
-            let mut before = 0;
-            for column in &self.columns {
-                // Columns of the same kind of event are of the same length.
-                let length = of(column).len() as u64;
-                put_number(zigzag(length.wrapping_sub(before)), &mut bytes);
-                before = length;
-                part.extend_from_slice(of(column));
+    /// The frame with a number, if it is not new.
+    pub(super) fn frame(&self, before: Option<(u64, u64)>, number: u64) -> Result<(u64, u64), Fault> {
+        let frame = match number.checked_sub(Self::AGO) {
+            None => self.callers.get(&before),
+            Some(ago) => {
+                let ago = usize::try_from(ago).ok();
+                let place = ago.and_then(|ago| self.frames.len().checked_sub(1)?.checked_sub(ago));
+                place.and_then(|place| self.frames.get(place))
             }
-        }
-        bytes.append(&mut parts[0]);
-        parts[0] = bytes;
-        parts
+        };
+        frame.copied().ok_or("a frame is not there")
     }
 
-    fn literal(&mut self, column: Column, value: Value) {
-        let out = self.column(column);
-        match value {
-            Value::Uint(number) => {
-                let difference = zigzag(number.wrapping_sub(out.last));
-                out.last = number;
-                match difference.checked_add(tag::UINT) {
-                    Some(difference) => put_number(difference, &mut out.literals),
-                    None => {
-                        put_number(tag::LARGE, &mut out.literals);
-                        out.literals.extend_from_slice(&number.to_le_bytes());
-                    }
-                }
-            }
-            Value::Nint(number) => put_all(&[tag::NINT, number], &mut out.literals),
-            Value::Simple(number) => put_all(&[tag::SIMPLE, number.into()], &mut out.literals),
-            Value::Array(length) => put_all(&[tag::ARRAY, length.into()], &mut out.literals),
-            Value::Nothing => debug_assert!(false, "an event has all its values"),
-            Value::Item(number) => {
-                let number = number as usize;
-                if number < self.known {
-                    let distance = (self.known - 1 - number) as u64;
-                    put_all(&[tag::ITEM, distance], &mut self.column(column).literals);
-                } else {
-                    self.known = number + 1;
-                    let item = self.items.get(value_number(value)).unwrap_or_default().to_vec();
-                    self.item(column, &item);
-                }
-            }
-        }
-    }
-
-    fn item(&mut self, column: Column, item: &[u8]) {
-        let out = self.column(column);
-        if let Some(text) = text_of(item) {
-            put_number(tag::TEXT, &mut out.literals);
-            out.texts.extend_from_slice(text);
-            out.texts.push(0);
-        } else if let Some(frames) = stack_of(item) {
-            put_number(tag::STACK, &mut out.literals);
-            self.stack(&frames);
-        } else {
-            put_all(&[tag::OTHER, item.len() as u64], &mut out.literals);
-            out.literals.extend_from_slice(item);
-        }
-    }
-
-    /// Each frame: 0 if it called the one before it last time too, 1 if it is new, otherwise how long ago it was new.
-    fn stack(&mut self, frames: &[(u64, u64)]) {
-        put_number(frames.len() as u64, &mut self.column(FRAMES).literals);
-        let mut before = None;
-        for &frame in frames {
-            let guessed = self.stacks.callers.insert(before, frame) == Some(frame);
-            before = Some(frame);
-            let number = match self.stacks.numbers.get(&frame) {
-                _ if guessed => 0,
-                None => 1,
-                Some(number) => 2 + (self.stacks.frames.len() - 1 - number) as u64,
-            };
-            put_number(number, &mut self.column(FRAMES).literals);
-            if number == 1 {
-                let step = zigzag(frame.0.wrapping_sub(self.stacks.function));
-                put_number(step, &mut self.column(FUNCTIONS).literals);
-                put_number(frame.1, &mut self.column(OFFSETS).literals);
-                self.stacks.add(frame);
-            }
-        }
-    }
-}
-
-impl Coder for Writer {
-    fn value(&mut self, column: Column, guesses: &[Value], value: Value) -> Result<Value, Fault> {
-        let right = guesses.iter().position(|guess| *guess == value);
-        // At most MAX_GUESSES.
-        self.column(column).symbols.push(right.unwrap_or(guesses.len()) as u8);
-        if right.is_none() {
-            self.literal(column, value);
-        }
-        Ok(value)
-    }
-
-    fn number(&mut self, column: Column, number: u64) -> Result<u64, Fault> {
-        put_number(number, &mut self.column(column).literals);
-        Ok(number)
-    }
-
-    fn bytes(&mut self, column: Column, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
-        let out = self.column(column);
-        put_number(bytes.len() as u64, &mut out.literals);
-        out.texts.extend_from_slice(bytes);
-        Ok(bytes.to_vec())
+    /// This frame stands behind that one.
+    pub(super) fn follow(&mut self, before: Option<(u64, u64)>, frame: (u64, u64)) {
+        self.callers.insert(before, frame);
     }
 }
 
@@ -255,7 +145,7 @@ impl<'a> Reader<'a> {
             return Err("there is more behind its columns");
         }
         let reader =
-            Self { items: Items::default(), places: HashMap::new(), columns, stacks: Stacks::default() };
+            Self { items: Items::default(), places: HashMap::default(), columns, stacks: Stacks::default() };
         Ok((reader, events, unit))
     }
 
@@ -327,24 +217,16 @@ impl<'a> Reader<'a> {
         let mut frames = Vec::new();
         let mut before = None;
         for _ in 0..length {
-            let frame = match self.literal_number(FRAMES)? {
-                0 => *self.stacks.callers.get(&before).ok_or("a frame is not there")?,
-                1 => {
-                    let step = unzigzag(self.literal_number(FUNCTIONS)?);
-                    let frame = (self.stacks.function.wrapping_add(step), self.literal_number(OFFSETS)?);
-                    self.stacks.add(frame);
-                    frame
-                }
-                ago => {
-                    let place = usize::try_from(ago - 2).ok();
-                    let place = place.and_then(|ago| self.stacks.frames.len().checked_sub(1 + ago));
-                    place
-                        .and_then(|place| self.stacks.frames.get(place))
-                        .copied()
-                        .ok_or("a frame is not there")?
-                }
+            let number = self.literal_number(FRAMES)?;
+            let frame = if number == Stacks::NEW {
+                let step = unzigzag(self.literal_number(FUNCTIONS)?);
+                let frame = (self.stacks.function.wrapping_add(step), self.literal_number(OFFSETS)?);
+                self.stacks.add(frame);
+                frame
+            } else {
+                self.stacks.frame(before, number)?
             };
-            self.stacks.callers.insert(before, frame);
+            self.stacks.follow(before, frame);
             before = Some(frame);
             frames.push(frame);
         }
@@ -376,10 +258,6 @@ impl Coder for Reader<'_> {
 
 const SHORT: Fault = "it ends early";
 
-fn value_number(value: Value) -> u32 {
-    if let Value::Item(number) = value { number } else { u32::MAX }
-}
-
 /// Small for numbers near 0 on both sides.
 pub(super) const fn zigzag(difference: u64) -> u64 {
     let signed = difference.cast_signed();
@@ -388,19 +266,6 @@ pub(super) const fn zigzag(difference: u64) -> u64 {
 
 pub(super) const fn unzigzag(number: u64) -> u64 {
     (number >> 1) ^ (number & 1).wrapping_neg()
-}
-
-fn put_all(numbers: &[u64], out: &mut Vec<u8>) {
-    numbers.iter().for_each(|number| put_number(*number, out));
-}
-
-/// Seven bits a byte, the lowest first; the highest bit says that more follow.
-fn put_number(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
 }
 
 fn take_number(bytes: &mut &[u8]) -> Result<u64, Fault> {

@@ -13,9 +13,9 @@ fn encoded(events: &[Event]) -> Vec<Vec<u8>> {
     events.iter().map(|event| minicbor::to_vec(event).unwrap()).collect()
 }
 
-/// Unpacks parts.
-fn back(parts: &[Vec<u8>; PARTS], rows: &mut Vec<u8>) -> Result<(), Fault> {
-    unpack(parts.each_ref().map(Vec::as_slice), rows)
+/// Unpacks bits and texts.
+fn back((bits, texts): &(Vec<u8>, Vec<u8>), rows: &mut Vec<u8>) -> Result<(), Fault> {
+    unpack(bits, texts, rows)
 }
 
 fn there_and_back(events: &[Vec<u8>]) {
@@ -57,18 +57,19 @@ proptest! {
     fn any_bytes_are_unpacked_without_panic(
         parts in prop::array::uniform3(prop::collection::vec(any::<u8>(), 0..200)),
     ) {
-        let _ = back(&parts, &mut Vec::new());
+        let _ = unpack(&parts[0], &parts[1], &mut Vec::new());
+        let _ = unpack_parts(parts.each_ref().map(Vec::as_slice), &mut Vec::new());
     }
 
     /// Damage that a checksum would have told, closer to what is right than any bytes.
     #[test]
     fn changed_columns_are_unpacked_without_panic(
         events in events(),
-        changes in prop::collection::vec((0..PARTS, any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        changes in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let mut parts = pack(&rows(&encoded(&events)));
-        for (part, at, bits) in changes {
-            let bytes = &mut parts[part];
+        for (is_text, at, bits) in changes {
+            let bytes = if is_text { &mut parts.1 } else { &mut parts.0 };
             if !bytes.is_empty() {
                 let at = at.index(bytes.len());
                 bytes[at] ^= bits;
@@ -111,4 +112,41 @@ fn a_negative_and_a_huge_number_come_back() {
         body: crate::event::Body::Phase { action: "dpm_resume".into(), value, start: true },
     };
     there_and_back(&encoded(&[event(u64::MAX, i32::MIN), event(0, i32::MAX), event(1000, -1)]));
+}
+
+/// What is cut off is told, and so is what stands behind the end. The last bytes alone may happen to say something else
+/// when they are cut; for that there are checksums.
+#[test]
+fn bits_that_are_missing_or_too_many_are_told() {
+    let events = (0..40).map(|time| Event {
+        time: time * 1000,
+        cpu: 0,
+        task: crate::event::TaskRef::default(),
+        body: crate::event::Body::Phase { action: format!("phase {time}"), value: 1, start: true },
+    });
+    let (bits, texts) = pack(&rows(&encoded(&events.collect::<Vec<_>>())));
+    for cut in 1..bits.len() - 4 {
+        assert!(unpack(&bits[..cut], &texts, &mut Vec::new()).is_err(), "{cut} of {} bytes", bits.len());
+    }
+    assert_eq!(unpack(&[&bits[..], &[0]].concat(), &texts, &mut Vec::new()), Err(MORE));
+    assert_eq!(unpack(&bits, &[&texts[..], b"x"].concat(), &mut Vec::new()), Err(MORE));
+    assert_eq!(unpack(&bits, &texts[..texts.len() - 1], &mut Vec::new()), Err("a text is missing"));
+}
+
+/// What is likely takes next to nothing, and could be said without end: a few bytes must not become gigabytes.
+#[test]
+fn a_stack_without_end_is_refused() {
+    use dense::Dense;
+    use range::{Chance, Decoder, Encoder, Side};
+    let mut encoder = Encoder::new();
+    let mut chance = Chance::default();
+    for _ in 0..100_000 {
+        encoder.bit(&mut chance, true).unwrap();
+    }
+    let (bits, texts) = encoder.finish();
+    assert!(bits.len() < 100, "{} bytes", bits.len());
+    let mut walk = Walk::new(1);
+    let mut dense = Dense::new(Decoder::new(&bits, &texts));
+    // All bits are set: a number of 2^64 and more, wherever a number is asked for.
+    assert!(walk.event(&mut dense, &mut Flat::default()).is_err());
 }

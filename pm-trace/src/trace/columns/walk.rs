@@ -1,9 +1,8 @@
 //! The way through an event, the same for writing and reading: which value comes next, and what is guessed.
 
-use super::Fault;
 use super::item::{Field, Flat, Value};
 use super::streams::{Coder, Column, MAX_GUESSES, unzigzag, zigzag};
-use std::collections::HashMap;
+use super::{Fault, HashMap};
 
 /// Columns of what every event has. Those of a variant `v` are from `(v + 1) << 16` on: its times, the number of its
 /// fields, and from `(f + 1) << 8` on field `f` and what is in it.
@@ -30,6 +29,15 @@ const DURATION: (u16, usize, usize) = (70, 1, 0);
 /// What guesses rest on: values that were seen together.
 type Context = (Value, Value);
 
+/// Column, kind of guess and context as numbers: they are hashed some fifty times an event.
+type Key = [u64; 3];
+
+fn key(column: Column, kind: u8, (one, other): Context) -> Key {
+    let ((one_kind, one), (other_kind, other)) = (one.parts(), other.parts());
+    let kinds = u64::from(kind) << 16 | u64::from(one_kind) << 8 | u64::from(other_kind);
+    [u64::from(column) << 32 | kinds, one, other]
+}
+
 /// What is known of a task.
 #[derive(Clone, Copy, Default)]
 struct Task {
@@ -50,8 +58,9 @@ pub(super) struct Walk {
     known: Vec<Task>,
     /// Number of the last event's task, and its variant.
     last: (Value, Value),
-    /// By column, kind of guess and context: the value then.
-    seen: HashMap<(Column, u8, Context), Value>,
+    /// By column, kind of guess and context: where in `values` the value then is.
+    seen: HashMap<Key, usize>,
+    values: Vec<Value>,
     /// By column: the last value.
     previous: HashMap<Column, Value>,
     /// By subject: its power bits, and its step.
@@ -77,13 +86,14 @@ impl Walk {
             unit,
             time: 0,
             tasks: Vec::new(),
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             known: Vec::new(),
             last: Default::default(),
-            seen: HashMap::new(),
-            previous: HashMap::new(),
-            power: HashMap::new(),
-            step: HashMap::new(),
+            seen: HashMap::default(),
+            values: Vec::new(),
+            previous: HashMap::default(),
+            power: HashMap::default(),
+            step: HashMap::default(),
         }
     }
 
@@ -248,14 +258,19 @@ impl Walk {
             (4, (here.task.subject, Value::Nothing)),
         ];
         let mut guesses = [here.task.subject; 5];
-        for (guess, (kind, context)) in guesses[1..].iter_mut().zip(contexts) {
-            *guess = self.seen.get(&(column, kind, context)).copied().unwrap_or_default();
+        let mut places = [0; 4];
+        for ((guess, place), (kind, context)) in guesses[1..].iter_mut().zip(&mut places).zip(contexts) {
+            *place = self.place(column, kind, context);
+            *guess = self.values[*place];
         }
         let value = coder.value(column, &guesses, value)?;
-        for (kind, context) in contexts {
-            let (context, seen) =
-                if kind == 2 { ((value, Value::Nothing), previous) } else { (context, value) };
-            self.seen.insert((column, kind, context), seen);
+        for ((kind, _), place) in contexts.into_iter().zip(places) {
+            if kind == 2 {
+                let place = self.place(column, kind, (value, Value::Nothing));
+                self.values[place] = previous;
+            } else {
+                self.values[place] = value;
+            }
         }
         self.previous.insert(column, value);
         Ok(value)
@@ -281,6 +296,16 @@ impl Walk {
         Ok(value)
     }
 
+    /// Where the value of a context is; nothing, if there was none yet.
+    fn place(&mut self, column: Column, kind: u8, context: Context) -> usize {
+        let next = self.values.len();
+        let place = *self.seen.entry(key(column, kind, context)).or_insert(next);
+        if place == next {
+            self.values.push(Value::Nothing);
+        }
+        place
+    }
+
     /// Codes a value with a guess from each context.
     fn guess<C: Coder>(
         &mut self,
@@ -290,13 +315,14 @@ impl Walk {
         value: Value,
     ) -> Result<Value, Fault> {
         let mut guesses = [Value::Nothing; MAX_GUESSES];
-        let key = |kind: usize, context: Context| (column, kind as u8, context);
-        for (kind, (guess, context)) in guesses.iter_mut().zip(contexts).enumerate() {
-            *guess = self.seen.get(&key(kind, *context)).copied().unwrap_or_default();
+        let mut places = [0; MAX_GUESSES];
+        for (kind, context) in contexts.iter().enumerate() {
+            places[kind] = self.place(column, kind as u8, *context);
+            guesses[kind] = self.values[places[kind]];
         }
         let value = coder.value(column, guesses.get(..contexts.len()).unwrap_or_default(), value)?;
-        for (kind, context) in contexts.iter().enumerate() {
-            self.seen.insert(key(kind, *context), value);
+        for place in places.iter().take(contexts.len()) {
+            self.values[*place] = value;
         }
         self.previous.insert(column, value);
         Ok(value)
