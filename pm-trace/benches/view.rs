@@ -107,15 +107,19 @@ fn reset(app: &mut App, view: View, moment: usize) {
     (app.devices, app.timeline.filter) = (DeviceView::default(), String::new());
     app.seek(moment);
     app.act(Action::Show(view));
-    app.act(Action::ZoomFit);
+    app.timeline.show(&app.history, app.cursor);
+    app.refresh();
 }
 
+/// What a key does.
+type Press = Box<dyn Fn(&mut App)>;
+
 /// Everything a view answers to: each action, and the filters that are typed.
-fn keys(view: View) -> Vec<(String, Box<dyn Fn(&mut App)>)> {
+fn keys(view: View) -> Vec<(String, Press)> {
     let actions = ACTIONS.iter().filter(|spec| spec.place.has(view) && spec.action != Action::Quit);
-    let mut keys: Vec<(String, Box<dyn Fn(&mut App)>)> = Vec::new();
+    let mut keys: Vec<(String, Press)> = Vec::new();
     for spec in actions {
-        keys.push((spec.name.to_owned(), Box::new(|app: &mut App| drop(app.act(spec.action)))));
+        keys.push((spec.name.to_owned(), Box::new(move |app: &mut App| drop(app.act(spec.action)))));
     }
     let filters: &[&str] = match view {
         View::Events => &["pm dev:0:01 !task:7", "time:+0.1..+0.2", "0000"],
@@ -228,27 +232,25 @@ fn arrival(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::Wal
         }
         let empty = || App::new(History::new(None), Source::Watch(Watching::default()));
         let mut buffer = screen();
-        group.bench_function(
-            format!("take in a cycle of {devices} devices, {} events", events.len()),
-            |bencher| {
-                let take = |mut app: App| {
-                    events.iter().for_each(|event| app.history.push(event));
-                    app
-                };
-                bencher.iter_batched(empty, take, BatchSize::PerIteration);
-            },
-        );
+        let count = events.len();
+        group.bench_function(format!("take in {count} events of {devices} devices, and draw"), |bencher| {
+            let take = |(mut app, events): (App, Vec<Event>)| {
+                app.drained(events, false);
+                draw::draw(&mut app, &mut buffer);
+                app
+            };
+            bencher.iter_batched(|| (empty(), events.clone()), take, BatchSize::PerIteration);
+        });
         let mut app = empty();
-        events.iter().for_each(|event| app.history.push(event));
-        group.bench_function(
-            format!("show a cycle of {devices} devices when it is in, with its frame"),
-            |bencher| {
-                bencher.iter(|| {
-                    app.arrived();
-                    draw::draw(&mut app, &mut buffer);
-                });
-            },
-        );
+        app.drained(events, false);
+        group.bench_function(format!("of that, what is not folding, {devices} devices"), |bencher| {
+            bencher.iter(|| {
+                // As if its transition had not been shown yet.
+                app.shown = 0;
+                app.drained([], true);
+                draw::draw(&mut app, &mut buffer);
+            });
+        });
     }
 }
 

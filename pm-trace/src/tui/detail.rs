@@ -5,7 +5,7 @@ use super::app::App;
 use super::lanes;
 use super::theme::Role;
 use super::update::lines;
-use crate::diagnose::{WaitRow, device_name, narrate, relative, seconds, stack_of, standing};
+use crate::diagnose::{Node, WaitRow, device_name, narrate, relative, seconds, stack_of, standing};
 use crate::event::{ObjId, Step, step_label};
 use crate::history::Lane;
 use crate::model::{Link, Model};
@@ -53,6 +53,9 @@ pub fn wait(app: &App, row: &WaitRow) -> Lines {
         ));
     }
     out.extend(lines(Role::Text, row.notes.iter().cloned()));
+    if let Node::Step(dev, _) = row.node {
+        out.extend(device(app, dev));
+    }
     if let Some(origin) = &row.origin {
         out.push((Role::Text, format!("runs {origin}")));
     }
