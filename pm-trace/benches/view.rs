@@ -96,7 +96,7 @@ struct Worst {
 /// Moments of a trace: its end, the middle of a cycle, and one where the model has to be folded furthest.
 fn moments(app: &App) -> [usize; 3] {
     let all = app.history.log().len();
-    [all, all / 2, (all * 2 / 3) | ((1 << 14) - 1)]
+    [all, all / 2, (all * 2 / 3) | ((1 << 13) - 1)]
 }
 
 /// As it was opened, at a moment of the trace, in a view.

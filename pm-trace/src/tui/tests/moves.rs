@@ -179,9 +179,8 @@ fn the_critical_path_is_marked_in_the_timeline() {
 /// A watched machine is looked at suspend by suspend: an old lockup is no alarm for the last one.
 #[test]
 fn the_last_suspend_is_what_watching_is_about() {
-    let Source::Watch(watching) = waiting().source else { panic!() };
-    let mut app = App::new(history("6.1-pmlab-abba"), Source::Watch(watching));
-    app.arrived();
+    let mut app = watched();
+    app.drained(drain("6.1-pmlab-abba"), false);
     let number = app.history.head().transition().unwrap().number;
     let bad = |app: &App| app.worst().is_some_and(|worst| worst.severity > Severity::Info);
     let last_is_bad = app.found.iter().any(|found| found.cycle == number && found.severity > Severity::Info);
