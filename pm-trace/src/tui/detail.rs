@@ -53,9 +53,6 @@ pub fn wait(app: &App, row: &WaitRow) -> Lines {
         ));
     }
     out.extend(lines(Role::Text, row.notes.iter().cloned()));
-    if let Node::Step(dev, _) = row.node {
-        out.extend(device(app, dev));
-    }
     if let Some(origin) = &row.origin {
         out.push((Role::Text, format!("runs {origin}")));
     }
@@ -64,6 +61,9 @@ pub fn wait(app: &App, row: &WaitRow) -> Lines {
     }
     if row.in_cycle {
         out.push((Role::Bad, "part of a cycle: it can never go on".to_owned()));
+    }
+    if let Node::Step(dev, _) = row.node {
+        out.extend(device(app, dev));
     }
     if !row.stack.is_empty() {
         out.push((Role::Title, "kernel stack, innermost first".to_owned()));
