@@ -1,133 +1,262 @@
-//! How long the interactive view takes on a large trace: a million events of 10,000 devices.
+//! How long the interactive view takes on a large trace: more than a million events of 10,000 devices.
 //!
-//! `cargo bench -p pm-trace --bench view`
+//! `cargo bench -p pm-trace --bench view` measures all of it, in about two minutes; behind `--` a part of a name chooses.
+//! `PM_TRACE_LARGE=FILE` measures another trace. The trace is made once and kept in the target directory.
+//!
+//! Before criterion's figures stands a table with the worst of each kind: every key in every view, and every frame.
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use pm_trace::event::{Body, Comm, DeviceInfo, Event, ObjId, Power, Step, TaskRef};
+use criterion::{BatchSize, Criterion, criterion_group};
+use pm_trace::event::Event;
 use pm_trace::history::History;
-use pm_trace::trace::{Overwrite, Session, Totals, Writer};
-use pm_trace::tui::action::{Action, View};
-use pm_trace::tui::app::{App, Source};
+use pm_trace::trace::{Overwrite, Session, Totals, Trace, Writer};
+use pm_trace::tui::action::{ACTIONS, Action, View};
+use pm_trace::tui::app::{App, Popup, Source, Watching};
+use pm_trace::tui::devices::DeviceView;
 use pm_trace::tui::draw;
+use pm_trace::tui::keys::Key;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use std::path::Path;
-use std::time::Duration;
+use std::cmp::Reverse;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+#[path = "../examples/large_trace.rs"]
+#[allow(dead_code, reason = "an example of its own, too")]
+mod large_trace;
 
 const DEVICES: u32 = 10_000;
-const EVENTS: usize = 1_000_000;
+/// Suspends and resumes, of 174,000 events each.
+const CYCLES: u64 = 6;
 
-/// Suspends and resumes of a tree of devices, eight children each, by sixteen workers.
-fn write(path: &Path) {
-    let mut writer = Writer::create(path, &Session::default(), Overwrite::Replace).expect("a trace");
-    let (mut time, mut count) = (1_000_000_000, 0);
-    let mut push = |tid: u32, body: Body| {
-        time += 2_000;
-        count += 1;
-        let task = TaskRef { tid, comm: Comm::new("kworker/u32:1") };
-        writer.append(&Event { time, cpu: 0, task, body }).expect("an event is written");
-        count
-    };
-    for n in 1..=DEVICES {
-        let info = DeviceInfo {
-            dev: ObjId(n),
-            parent: (n > 1).then(|| ObjId(n / 8 + u32::from(n < 8))),
-            name: format!("device-{n}"),
-            bus: "pci".to_owned(),
-            class: String::new(),
-            driver: format!("driver-{}", n % 50),
-            power: Power(0),
-            lock: None,
-            completion: None,
-            links_left: 0,
-        };
-        push(1, Body::Device(info));
+/// The trace to be measured, made if it is not there.
+fn trace() -> PathBuf {
+    if let Some(path) = std::env::var_os("PM_TRACE_LARGE") {
+        return path.into();
     }
-    let phase = |step: Step, start| Body::Phase { action: phase_of(step).to_owned(), value: 2, start };
-    'all: loop {
-        for &step in Step::ALL {
-            push(1, phase(step, true));
-            for n in 1..=DEVICES {
-                let (dev, tid) = (ObjId(n), 100 + n % 16);
-                push(tid, Body::StepStart { dev, step, is_async: true, power: Power(0) });
-                push(tid, Body::CallbackStart { dev, event: 2, ops: "bus".to_owned() });
-                push(tid, Body::CallbackEnd { dev, error: 0 });
-                if push(tid, Body::StepEnd { dev, power: Power(2) }) >= EVENTS {
-                    break 'all;
-                }
-            }
-            push(1, phase(step, false));
-        }
-        push(1, Body::Phase { action: "dpm_complete".to_owned(), value: 16, start: true });
-        push(1, Body::Phase { action: "dpm_complete".to_owned(), value: 16, start: false });
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(format!("view-{CYCLES}x{DEVICES}.pmtrace"));
+    if !path.exists() {
+        let (once, part) = (folder.join("view-once.pmtrace"), folder.join("view.part"));
+        large_trace::write(&once, DEVICES).expect("a trace is made");
+        repeat(&once, &part).expect("a trace is made");
+        std::fs::rename(part, &path).expect("a trace is kept");
     }
-    writer.finish(Totals::default()).expect("the trace is closed");
+    path
 }
 
-fn phase_of(step: Step) -> &'static str {
-    match step {
-        Step::Suspend => "dpm_suspend",
-        Step::SuspendLate => "dpm_suspend_late",
-        Step::SuspendNoirq => "dpm_suspend_noirq",
-        Step::ResumeNoirq => "dpm_resume_noirq",
-        Step::ResumeEarly => "dpm_resume_early",
-        Step::Resume => "dpm_resume",
+/// The same events several times, one after the other.
+fn repeat(once: &Path, to: &Path) -> anyhow::Result<()> {
+    let mut writer = Writer::create(to, &Session::default(), Overwrite::Replace)?;
+    let mut later = 0;
+    for _ in 0..CYCLES {
+        let (mut trace, mut last) = (Trace::open(once)?, 0);
+        while let Some(event) = trace.next() {
+            last = event.time + later;
+            writer.append(&Event { time: last, ..event.clone() })?;
+        }
+        later = last;
     }
+    writer.finish(Totals::default())?;
+    Ok(())
 }
 
 /// Most memory the process had so far, as the kernel says.
 fn peak() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned()
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn screen() -> Buffer {
+    Buffer::empty(Rect::new(0, 0, 200, 60))
+}
+
+/// Time on the CPU, in which others on a busy machine do not count.
+fn cpu() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(
+        told.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_default(),
+    )
+}
+
+/// What it took, by the clock and on the CPU.
+fn timed(work: impl FnOnce()) -> (Duration, Duration) {
+    let (wall, busy) = (Instant::now(), cpu());
+    work();
+    (wall.elapsed(), cpu() - busy)
+}
+
+/// The worst times of what was tried: of a key, and of the frame after it.
+#[derive(Default)]
+struct Worst {
+    key: (Duration, Duration),
+    frame: (Duration, Duration),
+}
+
+/// Moments of a trace: its end, the middle of a cycle, and one where the model has to be folded furthest.
+fn moments(app: &App) -> [usize; 3] {
+    let all = app.history.log().len();
+    [all, all / 2, (all * 2 / 3) | ((1 << 13) - 1)]
+}
+
+/// As it was opened, at a moment of the trace, in a view.
+fn reset(app: &mut App, view: View, moment: usize) {
+    app.popups.clear();
+    app.event_filter.clear();
+    app.scene.events = None;
+    (app.devices, app.timeline.filter) = (DeviceView::default(), String::new());
+    app.seek(moment);
+    app.act(Action::Show(view));
+    app.timeline.show(&app.history, app.cursor);
+    app.refresh();
+}
+
+/// What a key does.
+type Press = Box<dyn Fn(&mut App)>;
+
+/// Everything a view answers to: each action, and the filters that are typed.
+fn keys(view: View) -> Vec<(String, Press)> {
+    let actions = ACTIONS.iter().filter(|spec| spec.place.has(view) && spec.action != Action::Quit);
+    let mut keys: Vec<(String, Press)> = Vec::new();
+    for spec in actions {
+        keys.push((spec.name.to_owned(), Box::new(move |app: &mut App| drop(app.act(spec.action)))));
+    }
+    let filters: &[&str] = match view {
+        View::Events => &["pm dev:0:01 !task:7", "time:+0.1..+0.2", "0000"],
+        View::Devices => &["0000", "driver:driver-7 state:resumed"],
+        View::Timeline => &["0000", "kworker"],
+        _ => &[],
+    };
+    for &filter in filters {
+        let apply = move |app: &mut App| {
+            app.popups.push(Popup::Filter { text: filter.to_owned(), wrong: None });
+            app.key(Key::parse("enter").expect("a key"));
+        };
+        keys.push((format!("filter {filter:?}"), Box::new(apply)));
+    }
+    // What 33 ms bring while time goes on by itself, 64 times as fast.
+    keys.push((
+        "a frame of play".to_owned(),
+        Box::new(|app| {
+            app.play = Some(64 << 10);
+            app.tick(33_000_000);
+        }),
+    ));
+    keys
+}
+
+/// Every key in a view, at three moments; and the frame after each.
+fn every_key(app: &mut App, view: View, rows: &mut Vec<(Duration, String)>) {
+    let mut buffer = screen();
+    let mut all = Worst::default();
+    for (name, press) in keys(view) {
+        let mut worst = Worst::default();
+        for moment in moments(app) {
+            reset(app, view, moment);
+            draw::draw(app, &mut buffer);
+            worst.key = longer(worst.key, timed(|| press(app)));
+            worst.frame = longer(worst.frame, timed(|| draw::draw(app, &mut buffer)));
+        }
+        rows.push((worst.key.1, format!("{name} in {}", view.name())));
+        all.key = longer(all.key, worst.key);
+        all.frame = longer(all.frame, worst.frame);
+    }
+    println!("{:<10} {} {}", view.name(), times(all.key), times(all.frame));
+}
+
+fn longer(one: (Duration, Duration), other: (Duration, Duration)) -> (Duration, Duration) {
+    (one.0.max(other.0), one.1.max(other.1))
+}
+
+fn times((wall, busy): (Duration, Duration)) -> String {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    format!("{:>7.2} ms {:>7.2} ms", ms(wall), ms(busy))
+}
+
+/// The worst of each view, in a table.
+fn table(app: &mut App) {
+    println!("\nthe worst key of each view and the worst frame of 200 x 60 after one, at three moments");
+    println!("{:<10} {:>21} {:>21}", "", "key: clock, CPU", "frame: clock, CPU");
+    let mut rows = Vec::new();
+    for view in View::ALL {
+        every_key(app, view, &mut rows);
+    }
+    rows.sort_by_key(|row| Reverse(row.0));
+    println!("\nthe ten longest keys, on the CPU");
+    for (time, name) in rows.iter().take(10) {
+        println!("{:>7.2} ms  {name}", time.as_secs_f64() * 1e3);
+    }
+    println!();
 }
 
 fn benches(criterion: &mut Criterion) {
-    let dir = tempfile::tempdir().expect("a directory");
-    let path = dir.path().join("large.pmtrace");
-    write(&path);
-    let mut group = criterion.benchmark_group("a million events, 10,000 devices");
-    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    eprintln!("before reading {}", peak());
-    let history = History::read(&path).expect("the trace is read");
-    let mut app = App::new(history, Source::Replay("large".to_owned()));
-    eprintln!("after reading {}", peak());
-    group.bench_function("open", |bencher| {
-        bencher.iter_batched(|| (), |()| History::read(&path), BatchSize::PerIteration);
+    let path = trace();
+    let mut group = criterion.benchmark_group("view");
+    group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    let before = peak();
+    let mut first = screen();
+    let mut opened = None;
+    let opening = timed(|| {
+        let history = History::read(&path).expect("the trace is read");
+        let mut app = App::new(history, Source::Replay("large".to_owned()));
+        draw::draw(&mut app, &mut first);
+        opened = Some(app);
     });
-    let mut buffer = Buffer::empty(Rect::new(0, 0, 200, 60));
+    let mut app = opened.expect("it is opened");
+    println!("{} events, {before} before", app.history.log().len());
+    println!("opened, with its first frame: {}, {}", times(opening), peak());
+    table(&mut app);
+    reset(&mut app, View::Overview, usize::MAX);
+    println!("after all keys: {}", peak());
     for view in View::ALL {
         app.act(Action::Show(view));
         group.bench_function(format!("frame of {} at 200 x 60", view.name()), |bencher| {
-            bencher.iter(|| draw::draw(&mut app, &mut buffer));
+            bencher.iter(|| draw::draw(&mut app, &mut first));
         });
     }
-    for view in View::ALL {
-        let name = view.name();
-        group.bench_function(format!("key that shows {name}"), |bencher| {
-            bencher.iter(|| app.act(Action::Show(view)));
+    drop(app);
+    arrival(&mut group);
+    group.finish();
+}
+
+/// What watching does with a whole cycle, between its drain and the frame that shows it.
+fn arrival(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for devices in [300, DEVICES] {
+        let path = folder.join(format!("view-cycle-{devices}.pmtrace"));
+        large_trace::write(&path, devices).expect("a trace is made");
+        let mut trace = Trace::open(&path).expect("the trace is read");
+        let mut events = Vec::new();
+        while let Some(event) = trace.next() {
+            events.push(event.clone());
+        }
+        let empty = || App::new(History::new(None), Source::Watch(Watching::default()));
+        let mut buffer = screen();
+        let count = events.len();
+        group.bench_function(format!("take in {count} events of {devices} devices, and draw"), |bencher| {
+            let take = |(mut app, events): (App, Vec<Event>)| {
+                app.drained(events, false);
+                draw::draw(&mut app, &mut buffer);
+                app
+            };
+            bencher.iter_batched(|| (empty(), events.clone()), take, BatchSize::PerIteration);
         });
-        // The worst: back in time, where the model has to be folded anew.
-        let mut far = [900_001, 100_001, 500_001].into_iter().cycle();
-        group.bench_function(format!("jump in time in {name}"), |bencher| {
-            bencher.iter(|| app.seek(far.next().unwrap_or_default()));
+        let mut app = empty();
+        app.drained(events, false);
+        group.bench_function(format!("of that, what is not folding, {devices} devices"), |bencher| {
+            bencher.iter(|| {
+                // As if its transition had not been shown yet.
+                app.shown = 0;
+                app.drained([], true);
+                draw::draw(&mut app, &mut buffer);
+            });
         });
     }
-    // What watching does between the drain and the frame with the whole cycle.
-    group.bench_function("arrival of a cycle, with its frame", |bencher| {
-        bencher.iter(|| {
-            app.arrived();
-            draw::draw(&mut app, &mut buffer);
-        });
-    });
-    app.act(Action::Show(View::Events));
-    group.bench_function("filter of events", |bencher| {
-        bencher.iter(|| {
-            app.event_filter = "pm dev:device-77 !task:7".to_owned();
-            app.scene.events = None;
-            app.refresh();
-        });
-    });
 }
 
 criterion_group!(view, benches);
-criterion_main!(view);
+
+fn main() {
+    view();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -102,7 +102,11 @@ fn info(n: u32) -> DeviceInfo {
     }
 }
 
-fn write(path: &Path, devices: u32) -> anyhow::Result<()> {
+/// Writes it to a file.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, devices: u32) -> anyhow::Result<()> {
     let session = Session { product: NAMES[0].to_owned(), ..Session::default() };
     let writer = Writer::create(path, &session, Overwrite::Replace)?;
     let mut feed = Feed { writer, time: 1_000_000_000 };

@@ -106,6 +106,9 @@ pub enum Body {
         #[n(1)]
         reason: String,
     },
+    /// The event's task is a thread of the program that records. Comes before the first event of that task.
+    #[n(4)]
+    Tracer,
     /// A phase of the transition starts or ends.
     #[n(10)]
     Phase {

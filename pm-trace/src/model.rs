@@ -159,6 +159,12 @@ impl Model {
         self.tasks.get(&tid)
     }
 
+    /// Whether the task only recorded: a thread of the program that did, and none that carries out a transition.
+    pub fn only_recorded(&self, tid: u32) -> bool {
+        let drives = |transition: &Transition| transition.task.is_some_and(|task| task.tid == tid);
+        self.task(tid).is_some_and(|task| task.is_tracer) && !self.transitions().iter().any(drives)
+    }
+
     /// Thread ids of the tasks that wait for something, in order.
     pub fn waiting(&self) -> impl Iterator<Item = u32> {
         self.waiting.iter().copied()

@@ -26,6 +26,7 @@ use pm_trace_common::lock::{Owner, flags as lock_flags};
 use pm_trace_common::member::{KernelFacts, MISSING, Member};
 use pm_trace_common::pm::{Step, WakeupSource};
 use pm_trace_common::{scsi::ScsiHost, task};
+use std::collections::BTreeSet;
 
 /// Why a record could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +70,10 @@ pub struct Decoder {
     between: Option<Step>,
     /// Nanoseconds of a jiffy.
     jiffy: Nanos,
+    /// Process whose threads are announced: the one that records.
+    process: u32,
+    /// Threads of it that were announced.
+    tracers: BTreeSet<u32>,
 }
 
 /// The payload of a record, copied out of bytes that need not be aligned.
@@ -114,6 +119,8 @@ impl Decoder {
             functions: SymbolIds::default(),
             between: None,
             jiffy: clock::jiffy(),
+            process: std::process::id(),
+            tracers: BTreeSet::new(),
         }
     }
 
@@ -136,8 +143,15 @@ impl Decoder {
             body: Body::Symbol { id: SymId(0), name: String::new(), module: String::new() },
         };
         let first = out.len();
+        let is_new_tracer = header.tgid == self.process && !self.tracers.contains(&header.tid);
+        if is_new_tracer {
+            out.push(Event { body: Body::Tracer, ..event.clone() });
+        }
         match self.body(kind, bytes, &event, out) {
             Ok(body) => {
+                if is_new_tracer {
+                    self.tracers.insert(header.tid);
+                }
                 event.body = body;
                 out.push(event.to_microseconds());
                 Ok(hook)

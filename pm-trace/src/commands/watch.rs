@@ -17,9 +17,6 @@ use crate::tui::terminal::Screen;
 use anyhow::Context as _;
 use std::sync::mpsc::{Receiver, channel};
 
-/// Most memory for events of cycles gone by, in bytes.
-const MEMORY: usize = 512 << 20;
-
 /// Arms, opens the view, and shows each suspend when the machine is back.
 ///
 /// # Errors
@@ -50,7 +47,7 @@ pub(super) fn run(args: &WatchArgs, context: &Context) -> anyhow::Result<Outcome
     let mut app = App::new(History::new(Some(recorder.session().clone())), Source::Watch(watching));
     apply(&mut app, &config, &args.look);
     recorder.await_transition()?;
-    let mut feed = Watch { window: Window::new(), recorder, events, shown: 0, wake: args.wake };
+    let mut feed = Watch { window: Window::new(), recorder, events, wake: args.wake };
     let mut screen =
         Screen::take(Box::new(std::io::stdout()), config.mouse).context("cannot use this terminal")?;
     let ended = run::run(&mut app, &mut screen, &mut feed, &stop);
@@ -71,31 +68,13 @@ struct Watch {
     recorder: Recorder,
     window: Window,
     events: Receiver<Vec<Event>>,
-    /// Number of the last transition that was shown whole.
-    shown: u32,
     wake: u32,
-}
-
-impl Watch {
-    fn take(&mut self, app: &mut App) -> bool {
-        let mut any = false;
-        for event in self.events.try_iter().flatten() {
-            app.history.push(&event);
-            any = true;
-        }
-        if app.history.log().memory() > MEMORY {
-            app.history.forget();
-            self.shown = 0;
-        }
-        any
-    }
 }
 
 impl Feed for Watch {
     fn poll(&mut self, app: &mut App) -> anyhow::Result<bool> {
         let drained = self.recorder.drain();
         let integrity = self.window.step(&mut self.recorder, drained)?;
-        let any = self.take(app);
         if let Some(integrity) = &integrity {
             if let Source::Watch(watching) = &mut app.source {
                 watching.arrived = recording::arrived(integrity);
@@ -105,18 +84,7 @@ impl Feed for Watch {
         for trouble in self.recorder.take_trouble() {
             app.complain(format!("{trouble}; recording goes on"));
         }
-        if !any && integrity.is_none() {
-            return Ok(false);
-        }
-        let last = app.history.head().transition();
-        let complete = last.filter(|last| last.is_complete()).map_or(0, |last| last.number);
-        if complete > self.shown {
-            self.shown = complete;
-            app.arrived();
-        } else {
-            app.grown();
-        }
-        Ok(true)
+        Ok(app.drained(self.events.try_iter().flatten(), integrity.is_some()))
     }
 
     fn suspend(&mut self, _: &mut App) -> anyhow::Result<()> {

@@ -112,6 +112,7 @@ fn rest(namer: &Namer<'_>, body: &Body) -> String {
         Body::Symbol { name, module, .. } => format!("function {name} of {module} gets its number"),
         Body::Lost { records, hook } => format!("{records} records of {hook} were lost"),
         Body::Undecoded { records, reason } => format!("{records} records cannot be read: {reason}"),
+        Body::Tracer => "this thread is one of pm-trace's own".to_owned(),
         Body::Ata(port) => format!("{}: {}", namer.port(port.port), ata(port.what)),
         Body::AtaEhEnd { port } => format!("{}: error handling ends", namer.port(*port)),
         Body::AtaReset { port, hard, result } => {

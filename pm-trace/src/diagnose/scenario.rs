@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub(crate) const BASE: Nanos = 100_000_000_000;
 
 /// A trace under construction: [`Scenario::at`] and [`Scenario::by`] say when and who for what follows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Scenario {
     pub(crate) events: Vec<Event>,
     time: Nanos,

@@ -1,7 +1,7 @@
 //! Events in, findings out.
 
 use super::scenario::*;
-use super::{Confidence, Finding, Kind, Order, Relation, Severity, findings, findings_at_end};
+use super::{Confidence, Finding, Kind, Order, Relation, Severity, findings, findings_at_end, waits};
 use crate::event::{AtaOp, Body, CommandStage, ObjId, ScsiOp, Step};
 use pm_trace_common::pm::power::ASYNC;
 
@@ -317,4 +317,35 @@ fn parent_that_waits_for_its_child_is_a_deadlock() {
     assert_eq!((found.kind, found.confidence), (Kind::Deadlock, Confidence::Proved));
     assert_eq!(found.devices.len(), 2);
     assert_eq!(found.known_issue, None);
+}
+
+/// The view's own look for keys must not stand in the picture of the machine, but a lockup with it in it must.
+#[test]
+fn what_the_recorder_waits_for_is_told_only_if_others_wait_for_it() {
+    let mut s = Scenario::new();
+    for tid in [70, 71] {
+        let function = Some(s.symbol("flush_to_ldisc"));
+        s.by(tid, "view").push(Body::FlushWork { work: ObjId(900 + tid), function, stack: vec![] });
+    }
+    let tasks = |s: &Scenario| -> Vec<u32> {
+        let waits = waits(&s.model());
+        waits.rows.iter().filter_map(|row| Some(row.party.task.as_ref()?.tid)).collect()
+    };
+    assert_eq!(tasks(&s), [70, 71]);
+    s.by(70, "view").push(Body::Tracer);
+    assert_eq!(tasks(&s), [71]);
+    // Who enters the suspend itself is a part of it, whatever else it does.
+    s.by(71, "view").push(Body::Tracer);
+    assert_eq!(tasks(&s), Vec::<u32>::new());
+    let mut driver = s.clone();
+    let function = Some(driver.symbol("flush_to_ldisc"));
+    driver.by(71, "view").phase("suspend_enter", true).push(Body::FlushWork {
+        work: ObjId(971),
+        function,
+        stack: vec![],
+    });
+    assert_eq!(tasks(&driver), [71]);
+    // Somebody waits for a lock that it holds.
+    s.by(72, "other").lock_wait(500, Some(task(70, "view")), vec![]);
+    assert_eq!(tasks(&s), [72, 70]);
 }

@@ -62,7 +62,7 @@ pub struct Waits {
     pub waited_on: BTreeMap<ObjId, usize>,
 }
 
-/// Everything that waits.
+/// Everything that waits, but for the program that recorded: its tasks are told of where others wait for them.
 pub fn waits(model: &Model) -> Waits {
     let graph = Graph::new(model);
     let cycles = cycle::cycles(&graph);
@@ -76,7 +76,10 @@ pub fn waits(model: &Model) -> Waits {
         graph.graph.edges_directed(node, Direction::Incoming).next().is_none()
             && graph.graph.edges(node).next().is_some()
     };
-    let mut others: Vec<NodeIndex> = graph.graph.node_indices().filter(nobody_waits).collect();
+    // What the program that records waits for by itself, as for keys, is no part of the picture of the machine.
+    let is_own = |&node: &NodeIndex| matches!(graph.graph[node], Node::Task(tid) if model.only_recorded(tid));
+    let mut others: Vec<NodeIndex> =
+        graph.graph.node_indices().filter(|node| nobody_waits(node) && !is_own(node)).collect();
     let age = |&node: &NodeIndex| {
         let since = graph.graph.edges(node).filter_map(|edge| edge.weight().since).min();
         (since.unwrap_or_default(), graph.graph[node])

@@ -46,7 +46,7 @@ impl Subject {
     /// Of an event.
     pub fn of(body: &Body) -> Self {
         match body {
-            Body::Symbol { .. } | Body::Lost { .. } | Body::Undecoded { .. } => Self::Trace,
+            Body::Symbol { .. } | Body::Lost { .. } | Body::Undecoded { .. } | Body::Tracer => Self::Trace,
             Body::Phase { .. }
             | Body::Device(_)
             | Body::Link { .. }

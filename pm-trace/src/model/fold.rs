@@ -33,6 +33,11 @@ pub(super) fn apply(model: &mut Model, event: &Event, at: At) {
             }
         }
         Body::Lost { .. } | Body::Undecoded { .. } => loss(model, &event.body, at),
+        Body::Tracer => {
+            if let Some(task) = self::task(model, task) {
+                task.is_tracer = true;
+            }
+        }
         Body::Phase { .. }
         | Body::Device(_)
         | Body::Link { .. }
@@ -73,6 +78,7 @@ fn only_when_running(body: &Body) -> bool {
         Body::Symbol { .. }
         | Body::Lost { .. }
         | Body::Undecoded { .. }
+        | Body::Tracer
         | Body::Device(_)
         | Body::Link { .. }
         | Body::WorkQueued { .. }

@@ -26,6 +26,8 @@ pub struct Task {
     pub ran: At,
     /// The last snapshot that showed it.
     pub shown: Option<At>,
+    /// It is a thread of the program that recorded.
+    pub is_tracer: bool,
 }
 
 /// A context and since when the task is inside of it.
@@ -222,6 +224,7 @@ impl Task {
             resumed_sdev: None,
             ran: At::default(),
             shown: None,
+            is_tracer: false,
         }
     }
 

@@ -7,7 +7,7 @@ use super::keys::Keymap;
 use super::lanes::{self, Critical, TimelineView};
 use super::scene::Scene;
 use super::theme::{Glyphs, Role, Theme};
-use crate::diagnose::{Finding, Severity};
+use crate::diagnose::Finding;
 use crate::event::{Nanos, ObjId};
 use crate::history::{History, Lane};
 use crate::model::Model;
@@ -150,6 +150,8 @@ pub struct App {
     pub found: Vec<Finding>,
     /// The critical paths of the phases that ended, in the order of time.
     pub critical: Vec<Critical>,
+    /// While suspends are waited for, the number of the last transition that was shown whole.
+    pub shown: u32,
     /// Where lists and tabs were drawn last, for the mouse.
     pub hits: super::draw::Hits,
 }
@@ -178,6 +180,7 @@ impl App {
             scene: Scene::default(),
             found: Vec::new(),
             critical: Vec::new(),
+            shown: 0,
             hits: Default::default(),
         };
         app.grown();
@@ -198,20 +201,6 @@ impl App {
             self.timeline.refit(&self.history, self.cursor);
         }
         self.scene.events = None;
-        self.refresh();
-    }
-
-    /// A transition has ended in watch mode: shows all of it, and the worst of what was found.
-    pub fn arrived(&mut self) {
-        self.follow = true;
-        self.play = None;
-        self.grown();
-        self.timeline.show(&self.history, self.cursor);
-        let worst = self.worst().filter(|worst| worst.severity > Severity::Info).map(Finding::id);
-        let place = worst.and_then(|id| self.scene.findings.iter().position(|found| found.id() == id));
-        self.lists[View::Findings as usize] = List { selected: place.unwrap_or_default(), ..List::default() };
-        self.scroll = 0;
-        self.view = if place.is_some() { View::Findings } else { View::Overview };
         self.refresh();
     }
 

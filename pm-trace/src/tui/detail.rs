@@ -5,7 +5,7 @@ use super::app::App;
 use super::lanes;
 use super::theme::Role;
 use super::update::lines;
-use crate::diagnose::{WaitRow, device_name, narrate, relative, seconds, stack_of, standing};
+use crate::diagnose::{Node, WaitRow, device_name, narrate, relative, seconds, stack_of, standing};
 use crate::event::{ObjId, Step, step_label};
 use crate::history::Lane;
 use crate::model::{Link, Model};
@@ -61,6 +61,9 @@ pub fn wait(app: &App, row: &WaitRow) -> Lines {
     }
     if row.in_cycle {
         out.push((Role::Bad, "part of a cycle: it can never go on".to_owned()));
+    }
+    if let Node::Step(dev, _) = row.node {
+        out.extend(device(app, dev));
     }
     if !row.stack.is_empty() {
         out.push((Role::Title, "kernel stack, innermost first".to_owned()));

@@ -243,6 +243,7 @@ fn footer(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let filtered = app.filter_of_view().is_some_and(|filter| !filter.trim().is_empty());
+    let is_empty = app.history.log().is_empty();
     let shown = |spec: &&Spec| {
         !spec.hint.is_empty()
             && (filtered || spec.action != Action::Cancel)
@@ -250,8 +251,11 @@ fn footer(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
             && match spec.place {
                 Place::Watching => app.is_watching(),
                 // Nothing has come yet that they could be about.
-                Place::In(_) => !app.history.log().is_empty(),
-                Place::Everywhere => true,
+                Place::In(_) => !is_empty,
+                Place::Everywhere => {
+                    let in_time = matches!(spec.action, Action::NextFinding | Action::Play | Action::Follow);
+                    !(is_empty && in_time)
+                }
             }
     };
     let mut specs: Vec<&Spec> = ACTIONS.iter().filter(shown).collect();
@@ -303,7 +307,8 @@ pub(super) fn list(
     if lines > list.height && list.height > 2 {
         let place = list.offset * (list.height - 1) / (lines - list.height).max(1);
         let y = area.y + u16::try_from(place.min(list.height - 1)).unwrap_or(0);
-        canvas.put(area.right() - 1, y, 1, "█", Role::Border);
+        // No block: beside the bars of a timeline it would be one of them.
+        canvas.put(area.right() - 1, y, 1, "║", Role::Border);
     }
 }
 

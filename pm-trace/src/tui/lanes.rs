@@ -146,7 +146,8 @@ impl TimelineView {
     }
 
     /// The lanes with something in this stretch of time: the phases, then what findings are about, then the long
-    /// parts of critical paths in the order of time, then the others in the order of their first bars.
+    /// parts of critical paths in the order of time, then the others in the order of their first bars. Threads of the
+    /// program that recorded have none unless a finding is about them.
     pub fn lanes(&self, history: &History, findings: &[Finding], critical: &[Critical]) -> Vec<Lane> {
         let marked = marked(findings);
         let spans = history.spans();
@@ -156,7 +157,9 @@ impl TimelineView {
                 .of(*lane)
                 .take_while(|span| span.start <= self.to)
                 .any(|span| span.end.is_none_or(|end| end >= self.from));
+            let own = matches!(lane, Lane::Task(tid) if history.head().only_recorded(*tid));
             inside
+                && (!own || marked.contains(lane))
                 && (needle.is_empty()
                     || *lane == Lane::Phases
                     || name(history, *lane).to_lowercase().contains(&needle))

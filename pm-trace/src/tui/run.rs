@@ -1,5 +1,6 @@
 //! The loop: wait for a key, for time to pass, for events; then draw.
 
+use super::action::Action;
 use super::app::App;
 use super::console::Console;
 use super::keys::Key;
@@ -148,7 +149,10 @@ fn perform(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, effect: Effe
         Effect::Redraw => screen.redraw(app)?,
         Effect::Copy(text) => {
             execute!(screen.out(), CopyToClipboard::to_clipboard_from(text))?;
-            app.tell("copied, if this terminal passes it on to the clipboard (OSC 52); x writes a file");
+            let key = app.keymap.first(Action::ExportText);
+            app.tell(format!(
+                "copied, if this terminal passes it on to the clipboard (OSC 52); {key} writes a file"
+            ));
         }
         Effect::Save { name, text } => match save(Path::new(&name), &text) {
             Ok(()) => app.tell(format!("written to {}", text::path(Path::new(&name)))),

@@ -144,18 +144,23 @@ fn the_styles_of_every_view() {
     }
 }
 
+/// A machine that is watched.
+fn watched() -> App {
+    App::new(History::default(), waiting().source)
+}
+
+/// The events of a trace, as a drain brings them.
+fn drain(name: &str) -> Vec<Event> {
+    let history = history(name);
+    (0..history.log().len()).map(|number| history.log().event(number).unwrap()).collect()
+}
+
 #[test]
 fn the_cycles_of_a_watched_machine() {
-    let Source::Watch(watching) = waiting().source else { panic!() };
-    let mut app = App::new(history("6.12-healthy"), Source::Watch(watching));
-    app.arrived();
+    let mut app = watched();
+    assert!(app.drained(drain("6.12-healthy"), false));
     assert_eq!(app.view, View::Overview);
     insta::assert_snapshot!(text(&mut app, SIZES[0]));
-    // A bad one is shown at once.
-    let Source::Watch(watching) = waiting().source else { panic!() };
-    let mut app = App::new(history("6.12-rescan-deadlock"), Source::Watch(watching));
-    app.arrived();
-    assert_eq!(app.view, View::Findings);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What happens: keys, the mouse, time, events. State in, state out; what has to be done outside is an
 //! [`Effect`].
 
+mod arrive;
 mod jump;
 mod mouse;
 mod travel;

@@ -12,8 +12,10 @@ use super::checks::Check;
 const LINES: NonZero<u16> = NonZero::new(24).unwrap();
 /// The same.
 const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
-/// Bytes between two looks at the screen: less than any screen takes.
+/// Most bytes between two looks at the screen.
 const LOOK: usize = 256;
+/// What a frame ends with, all attributes off; nothing inside of a frame does.
+const END: &[u8] = b"\x1b[0m";
 
 /// A screen that the console must show at some moment.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,7 +51,7 @@ pub(crate) fn checks(rules: &[ScreenRule], out: &Path) -> Vec<Check> {
 fn moment(bytes: &[u8], texts: &[String]) -> (bool, String) {
     let mut terminal = vt100::Parser::new(LINES, COLUMNS, 0);
     let mut found = None;
-    for part in bytes.chunks(LOOK) {
+    for part in parts(bytes) {
         terminal.process(part);
         let screen = terminal.screen().contents();
         if texts.iter().all(|text| screen.contains(text)) {
@@ -62,9 +64,33 @@ fn moment(bytes: &[u8], texts: &[String]) -> (bool, String) {
     }
 }
 
+/// The pieces after which the screen is looked at. A frame may be followed by the next one at once: it is whole at its
+/// end only.
+fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let near = &rest[..rest.len().min(LOOK + END.len() - 1)];
+        let end = near.windows(END.len()).position(|part| part == END).map(|at| at + END.len());
+        let (part, left) = rest.split_at(end.unwrap_or(near.len().min(LOOK)));
+        rest = left;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A question that is answered: the next frame follows without a byte in between, and both are short.
+    #[test]
+    fn a_frame_that_the_next_one_overwrites_is_seen() {
+        let frames = b"\x1b[2;2Hsure?\x1b[0m\x1b[2;2Hdone \x1b[0m";
+        let (found, screen) = moment(frames, &["sure?".to_owned()]);
+        assert!(found && screen.contains("sure?"), "{screen}");
+        // Its end may lie across two pieces.
+        let split = [&[b'.'; LOOK - 13], &frames[..]].concat();
+        assert!(moment(&split, &["sure?".to_owned()]).0);
+    }
 
     #[test]
     fn texts_must_be_there_at_once() {

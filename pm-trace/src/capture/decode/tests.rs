@@ -174,3 +174,24 @@ proptest! {
         prop_assert!(enough || decoded.is_err());
     }
 }
+
+/// A trace tells which of its tasks are the recorder's own threads: each once, before its first event.
+#[test]
+fn own_threads_are_announced_once() {
+    let record = |tid: u32, tgid: u32| {
+        let header = Header { tid, tgid, ..header(Kind::DeviceInfo) };
+        let record = Record { header, payload: device(0xf000) };
+        // SAFETY: a record is a `repr(C)` type without padding.
+        unsafe { std::slice::from_raw_parts((&raw const record).cast::<u8>(), size_of_val(&record)) }.to_vec()
+    };
+    let (mut decoder, own) = (decoder(), std::process::id());
+    let mut out = Vec::new();
+    let short = record(8, own)[..size_of::<Header>()].to_vec();
+    assert!(decoder.decode(&short, &mut out).is_err() && out.is_empty(), "nothing is said of a bad record");
+    for (tid, tgid) in [(7, own + 1), (8, own), (8, own), (9, own)] {
+        decoder.decode(&record(tid, tgid), &mut out).unwrap();
+    }
+    let told: Vec<(u32, bool)> =
+        out.iter().map(|event| (event.task.tid, event.body == Body::Tracer)).collect();
+    assert_eq!(told, [(7, false), (8, true), (8, false), (8, false), (9, true), (9, false)]);
+}

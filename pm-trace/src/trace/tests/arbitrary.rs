@@ -44,6 +44,7 @@ fn file_bodies() -> impl Strategy<Value = Body> {
         (symbol(), text(), text()).prop_map(|(id, name, module)| Body::Symbol { id, name, module }),
         (any::<u64>(), text()).prop_map(|(records, hook)| Body::Lost { records, hook }),
         (any::<u64>(), text()).prop_map(|(records, reason)| Body::Undecoded { records, reason }),
+        Just(Body::Tracer),
     ]
 }
 

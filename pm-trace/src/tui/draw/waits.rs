@@ -10,6 +10,9 @@ use ratatui::layout::Rect;
 /// From this width on, what is selected is explained beside the chains.
 const WIDE: u16 = 110;
 
+/// Lines for what is told below the chains, at least.
+const LEAST_NOTES: u16 = 5;
+
 /// Room for the list and, if it is wide enough, for what is told beside it.
 pub(super) fn split(area: Rect, wide: u16) -> (Rect, Option<Rect>) {
     if area.width < wide {
@@ -31,8 +34,10 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     };
     let left = if waits.left > 0 { format!(", {} not shown", waits.left) } else { String::new() };
     let inner = canvas.title(main, &format!("{}{cycles}{left}", super::count(chains, "chain")));
-    // Below the list on a narrow screen: what is known about the selected line.
-    let notes = if side.is_none() && inner.height > 12 { 5 } else { 0 };
+    // Below the list on a narrow screen: what is known about the selected line, in the room that the list leaves.
+    let left = inner.height.saturating_sub(u16::try_from(app.scene.waits.rows.len()).unwrap_or(u16::MAX));
+    let notes =
+        if side.is_none() && inner.height > 12 { left.clamp(LEAST_NOTES, inner.height / 2) } else { 0 };
     let list = Rect { height: inner.height - notes, ..inner };
     super::list(app, canvas, list, |app, canvas, row, number| {
         if let Some(wait) = app.scene.waits.rows.get(number) {

@@ -179,9 +179,8 @@ fn the_critical_path_is_marked_in_the_timeline() {
 /// A watched machine is looked at suspend by suspend: an old lockup is no alarm for the last one.
 #[test]
 fn the_last_suspend_is_what_watching_is_about() {
-    let Source::Watch(watching) = waiting().source else { panic!() };
-    let mut app = App::new(history("6.1-pmlab-abba"), Source::Watch(watching));
-    app.arrived();
+    let mut app = watched();
+    app.drained(drain("6.1-pmlab-abba"), false);
     let number = app.history.head().transition().unwrap().number;
     let bad = |app: &App| app.worst().is_some_and(|worst| worst.severity > Severity::Info);
     let last_is_bad = app.found.iter().any(|found| found.cycle == number && found.severity > Severity::Info);
@@ -200,4 +199,27 @@ fn the_screen_can_be_drawn_anew() {
     assert_eq!(press(&mut app, "ctrl-l"), Some(Effect::Redraw));
     assert_eq!(press(&mut app, "? ctrl-l"), Some(Effect::Redraw));
     assert!(!app.popups.is_empty(), "what is open stays open");
+}
+
+/// After the thaw one drain brings a whole cycle: it is one update, and so one frame, at what is worst in it, wherever
+/// somebody was looking. Without news nothing is drawn.
+#[test]
+fn a_drain_is_one_update_and_shows_the_worst_of_its_cycle() {
+    let mut app = watched();
+    press(&mut app, "2 ?");
+    let events = drain("6.1-pmlab-race");
+    assert!(app.drained(events.clone(), false));
+    let (whole, worst) = (app.history.log().len(), app.worst().cloned());
+    assert_eq!((whole, app.cursor, app.follow, app.shown), (events.len(), events.len(), true, 1));
+    assert!(app.popups.is_empty(), "nothing stands in front of it");
+    assert!(worst.as_ref().is_some_and(|worst| worst.severity > Severity::Info), "{worst:?}");
+    assert_eq!((app.view, app.finding()), (View::Findings, worst.as_ref()));
+    assert!(!app.drained([], false), "nothing came");
+    // Whoever looks at something else is not torn away by what belongs to no new cycle.
+    press(&mut app, "6");
+    let task = TaskRef { tid: 5, comm: Comm::new("late") };
+    let time = app.history.log().time(whole) + 1;
+    let late = Event { time, cpu: 0, task, body: Body::Lost { records: 1, hook: "x".to_owned() } };
+    assert!(app.drained([late], false));
+    assert_eq!((app.view, app.shown), (View::Events, 1));
 }
