@@ -81,6 +81,12 @@ pub fn long(address: u64) -> Option<u64> {
     read(address)
 }
 
+/// The 4 bytes at an address; `None` if they cannot be read.
+#[inline(always)]
+pub fn word_at(address: u64) -> Option<u32> {
+    read(address)
+}
+
 /// The pointer at an address; 0 if it cannot be read.
 #[inline(always)]
 pub fn pointer_at(address: u64) -> u64 {

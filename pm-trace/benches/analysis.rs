@@ -78,7 +78,18 @@ impl Feed {
             self.push(tid, Body::LockWaitEnd { lock, acquired: true });
             let workqueue = "events".to_owned();
             let (function, queue, max_active) = (Some(SymId(3)), Some(ObjId(5)), Some(256));
-            self.push(tid, Body::WorkQueued { work, function, workqueue, wq_flags: 0, queue, max_active });
+            self.push(
+                tid,
+                Body::WorkQueued {
+                    work,
+                    function,
+                    workqueue,
+                    wq_flags: 0,
+                    queue,
+                    max_active,
+                    interrupt: Some(false),
+                },
+            );
             self.push(5, Body::WorkStart { work, function });
             let stack = self.stack();
             self.push(tid, Body::FlushWork { work, function, stack });
