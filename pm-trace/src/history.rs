@@ -78,10 +78,19 @@ impl History {
     /// # Errors
     /// It is no readable trace. Damage inside of it is no error but a note.
     pub fn read(path: &Path) -> Result<Self, crate::trace::Error> {
+        Self::read_with(path, |_, _| {})
+    }
+
+    /// The same, and every event is shown to `each` with the model after it.
+    ///
+    /// # Errors
+    /// As [`History::read`].
+    pub fn read_with(path: &Path, mut each: impl FnMut(&Event, &Model)) -> Result<Self, crate::trace::Error> {
         let mut trace = Trace::open(path)?;
         let mut history = Self::default();
         while let Some(event) = trace.next() {
             history.take(&event, trace.event_bytes());
+            each(&event, history.head());
         }
         history.notes = trace.notes().iter().map(ToString::to_string).collect();
         history.session = trace.session().cloned();

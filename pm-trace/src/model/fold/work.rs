@@ -114,6 +114,10 @@ fn drop_run(model: &mut Model, tid: u32, work: ObjId) {
 
 fn end(model: &mut Model, who: TaskRef, work: ObjId, at: At) {
     rescan_ended(model, work, at);
+    // No work leaves a lock to its worker: who waits for one still was slow to take what it was given.
+    let left =
+        model.locks.values_mut().filter(|lock| lock.owner.is_some_and(|owned| owned.task.tid == who.tid));
+    left.for_each(|lock| lock.owner = None);
     model.async_running.remove(&work);
     if let Some(task) = model.tasks.get_mut(&who.tid) {
         task.leave(|context| matches!(context, Context::Work { work: of, .. } if *of == work));
