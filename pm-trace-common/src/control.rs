@@ -21,6 +21,17 @@ pub struct Control {
     pub window: u32,
 }
 
+/// The one element of the map `PER_CPU`, written by user space before a window opens: where the kernel counts what
+/// a CPU is inside of. Zeroes if it is not known.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PerCpu {
+    /// Address of `__per_cpu_offset`, one word for each CPU.
+    pub offsets: u64,
+    /// Address of the preempt count in the CPU's own data, to which that word has to be added.
+    pub preempt_count: u64,
+}
+
 /// Counters of one hook, one element of the per-CPU map `COUNTERS`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -127,6 +127,8 @@ members! {
     AtaDeviceLink = "ata_device" "link" Shape::Pointer, in "libata";
     AtaDeviceSdev = "ata_device" "sdev" Shape::Pointer, in "libata";
     AtaLinkPort = "ata_link" "ap" Shape::Pointer, in "libata";
+    PreemptCount = "pcpu_hot" "preempt_count" Shape::Word;
+    TaskSoftirqs = "task_struct" "softirq_disable_cnt" Shape::Word;
     CompletionDone = "completion" "done" Shape::Word;
 }
 

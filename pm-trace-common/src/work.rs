@@ -2,6 +2,16 @@
 
 use crate::pm::LABEL_LEN;
 
+/// Values of [`WorkQueued::context`] and [`WorkDelayed::context`].
+pub mod context {
+    /// It could not be read.
+    pub const UNKNOWN: u32 = 0;
+    /// The current task did it.
+    pub const TASK: u32 = 1;
+    /// An interrupt or softirq did it, which interrupted the current task.
+    pub const INTERRUPT: u32 = 2;
+}
+
 /// `workqueue:workqueue_queue_work`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +28,10 @@ pub struct WorkQueued {
     pub wq_name: [u8; LABEL_LEN],
     /// `struct workqueue_struct *`; 0 if it could not be read.
     pub workqueue: u64,
+    /// A [`context`] value.
+    pub context: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// `queue_delayed_work_on`.
@@ -30,6 +44,10 @@ pub struct WorkDelayed {
     pub function: u64,
     /// Delay in jiffies.
     pub delay: u64,
+    /// A [`context`] value.
+    pub context: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 /// `workqueue:workqueue_execute_start` and `_end`.

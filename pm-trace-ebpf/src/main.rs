@@ -18,6 +18,7 @@
 
 mod device;
 mod emit;
+mod interrupt;
 mod kernel;
 mod maps;
 mod probes;

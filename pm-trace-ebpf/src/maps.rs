@@ -5,7 +5,7 @@ use aya_ebpf::btf_maps;
 use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::{Array, LruHashMap, PerCpuArray, RingBuf};
 use pm_trace_common::COMM_LEN;
-use pm_trace_common::control::{Control, Counters};
+use pm_trace_common::control::{Control, Counters, PerCpu};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::watchdog::State;
 
@@ -16,6 +16,10 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(16 << 20, 0);
 /// The window switch.
 #[map]
 pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
+
+/// Where the kernel counts what a CPU is inside of.
+#[map]
+pub static PER_CPU: Array<PerCpu> = Array::with_max_entries(1, 0);
 
 /// What each hook did. Per CPU, and safe without atomic operations: the kernel lets no program interrupt
 /// itself on one CPU.

@@ -6,7 +6,6 @@
 
 mod actors;
 mod analysis;
-mod awaited;
 mod behind;
 mod cycle;
 mod describe;
@@ -49,7 +48,6 @@ pub(crate) mod script;
 mod tests;
 
 pub use analysis::Analysis;
-pub use awaited::{Awaited, awaited};
 pub(crate) use describe::step_words;
 pub use describe::{relative, seconds};
 pub use evidence::Evidence;
@@ -66,7 +64,7 @@ pub use ports::EhSummary;
 pub use rules::{Condition, Fix, LinkCondition, Rule, RuleError, Rules, Versions};
 pub use state::{DeviceState, Standing, device_name, standing, states};
 pub use summary::{CycleSummary, Outcome, PathPartSummary, PathSummary, PhaseSummary, StepSummary, cycles};
-pub use waiting::{Waiting, device_ref, waiting};
+pub use waiting::{Awaited, Waiting, awaited, device_ref, waiting};
 pub use waits::{WaitRow, Waits, waits};
 pub use wakeups::{AbortSummary, WakeupSummary};
 

@@ -375,6 +375,9 @@ pub enum Body {
         /// How many works of the workqueue may run at a time (`max_active`), if it was read.
         #[n(5)]
         max_active: Option<u32>,
+        /// Not the task did it, but an interrupt that interrupted the task; `None` if that is unknown.
+        #[n(6)]
+        interrupt: Option<bool>,
     },
     /// The task asked for a work to be queued after a delay.
     #[n(41)]
@@ -388,6 +391,9 @@ pub enum Body {
         /// Jiffies.
         #[n(2)]
         delay: u64,
+        /// Not the task did it, but an interrupt that interrupted the task; `None` if that is unknown.
+        #[n(3)]
+        interrupt: Option<bool>,
     },
     /// The task, a worker, starts a work.
     #[n(42)]

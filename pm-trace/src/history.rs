@@ -120,20 +120,29 @@ impl History {
     /// # Errors
     /// It is no readable trace. Damage inside of it is no error but a note.
     pub fn read(path: &Path) -> Result<Self, crate::trace::Error> {
+        Self::read_with(path, |_, _| {})
+    }
+
+    /// The same, and every event is shown to `each` with the model after it.
+    ///
+    /// # Errors
+    /// As [`History::read`].
+    pub fn read_with(path: &Path, mut each: impl FnMut(&Event, &Model)) -> Result<Self, crate::trace::Error> {
         let trace = Trace::open(path)?;
-        let mut history = Self::default();
+        let mut history = Self::new(trace.session().cloned());
         // Reading and folding take about as long as each other: two threads halve the time.
         let (sender, batches) = sync_channel(BATCHES);
         let trace = thread::scope(|scope| {
             let reader = scope.spawn(move || read_batches(trace, &sender));
             for batch in batches {
-                batch.each(|event, bytes| history.take(event, bytes));
+                batch.each(|event, bytes| {
+                    history.take(event, bytes);
+                    each(event, history.head());
+                });
             }
             reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
         history.notes = trace.notes().iter().map(ToString::to_string).collect();
-        history.session = trace.session().cloned();
-        history.name_kernel();
         Ok(history)
     }
 

@@ -1,6 +1,7 @@
 //! Who queues which work, and who runs it.
 
 use crate::emit::{emit, enter, send};
+use crate::interrupt;
 use crate::kernel::{bytes, container, embedded, pointer, word};
 use crate::watch;
 use aya_ebpf::macros::{kprobe, raw_tracepoint};
@@ -26,6 +27,8 @@ pub fn work_queue(ctx: RawTracePointContext) -> i32 {
             (*to).wq_flags = word(workqueue, Member::WorkqueueFlags);
             (*to).max_active = word(workqueue, Member::WorkqueueMaxActive);
             (*to).workqueue = workqueue;
+            (*to).context = interrupt::context();
+            (*to).reserved = 0;
             bytes(&raw mut (*to).wq_name, embedded(workqueue, Member::WorkqueueName).unwrap_or(0));
         }
     });
@@ -46,6 +49,8 @@ pub fn work_delay(ctx: ProbeContext) -> u32 {
             work: item,
             function: pointer(item, Member::WorkFunction),
             delay: ctx.arg::<u64>(3).unwrap_or(0),
+            context: interrupt::context(),
+            reserved: 0,
         },
     );
     0

@@ -9,7 +9,7 @@ use crate::kernel::layout::Layout;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
 use aya::programs::{Iter, Program};
 use aya::{Btf, Ebpf};
-use pm_trace_common::control::{Counters, armed};
+use pm_trace_common::control::{Counters, PerCpu, armed};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::member::MISSING;
 use pm_trace_common::watchdog::State;
@@ -81,6 +81,7 @@ pub struct Probes {
 
 const COUNTER_WORDS: usize = size_of::<Counters>() / size_of::<u64>();
 const WATCHDOG_WORDS: usize = size_of::<State>() / size_of::<u64>();
+const PER_CPU_WORDS: usize = size_of::<PerCpu>() / size_of::<u64>();
 const CONTROL_WORDS: usize = size_of::<pm_trace_common::control::Control>() / size_of::<u32>();
 
 /// Size of the ring buffer where nothing is recorded, in bytes.
@@ -199,6 +200,24 @@ impl Probes {
     /// The map cannot be written.
     pub fn set_window(&mut self, armed: u32, window: u32) -> Result<(), ProbeError> {
         self.control.set(0, [armed, window], 0).map_err(|error| ProbeError::Map("CONTROL", error))
+    }
+
+    /// Tells the programs where the preempt count is; without, they do not know interrupts from tasks.
+    ///
+    /// # Errors
+    /// The map cannot be written.
+    pub fn set_preempt_count(&mut self, at: Option<PerCpu>) -> Result<(), ProbeError> {
+        let Some(PerCpu { offsets, preempt_count }) = at else {
+            log::warn!(
+                "the kernel does not tell where its preempt count is: what an interrupt queues in the middle of a \
+                 suspend cannot be told from what the suspend queues, and works that run too early are not reported"
+            );
+            return Ok(());
+        };
+        let error = |error| ProbeError::Map("PER_CPU", error);
+        let map = self.bpf.map_mut("PER_CPU").ok_or(ProbeError::NoMap("PER_CPU"))?;
+        let mut map = Array::<_, [u64; PER_CPU_WORDS]>::try_from(map).map_err(error)?;
+        map.set(0, [offsets, preempt_count], 0).map_err(error)
     }
 
     /// Whether the window is open.

@@ -21,6 +21,7 @@ use crate::report::Report;
 use crate::trace::{self, Checkpoint, HookCounts, Mode, Overwrite, Session, Status, Totals, Writer};
 use aya::maps::{MapData, RingBuf};
 use pm_trace_common::control::armed;
+use pm_trace_common::member::Member;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -118,7 +119,11 @@ impl Recorder {
                 writer.go_background()?;
             }
         }
-        let decoder = Decoder::new(layout.facts, symbols(system));
+        let symbols = symbols(system);
+        if let Some(symbols) = &symbols {
+            probes.set_preempt_count(symbols.preempt_count(layout.offset(Member::PreemptCount)))?;
+        }
+        let decoder = Decoder::new(layout.facts, symbolise(symbols));
         let mut analysis = Analysis::default();
         analysis.set_session(&session);
         let drain = Drain::new(probes.take_ring()?, decoder);
@@ -418,13 +423,14 @@ fn start_watchdog(probes: &mut Probes, layout: &Layout, options: &RecordOptions)
 }
 
 /// The kernel's symbols; where it hides them, stacks stay empty and everything else works.
-fn symbols(system: &dyn System) -> Box<dyn Symbolise> {
-    match Symbols::load(system) {
-        Ok(symbols) => Box::new(symbols),
-        Err(error) => {
-            log::warn!("{error}");
-            Box::new(NoSymbols)
-        }
+fn symbols(system: &dyn System) -> Option<Symbols> {
+    Symbols::load(system).inspect_err(|error| log::warn!("{error}")).ok()
+}
+
+fn symbolise(symbols: Option<Symbols>) -> Box<dyn Symbolise> {
+    match symbols {
+        Some(symbols) => Box::new(symbols),
+        None => Box::new(NoSymbols),
     }
 }
 

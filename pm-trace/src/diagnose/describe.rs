@@ -273,7 +273,8 @@ impl<'a> Namer<'a> {
         }
         let subject = if runs.is_empty() { format!("work #{}", work.0) } else { runs.to_owned() };
         let after = self.queued_in(origin).map(|text| format!(" {text}")).unwrap_or_default();
-        Some(format!("{subject}, queued by {}{after} at {}", origin.task, self.clock.at(origin.at)))
+        let by = if origin.interrupt == Some(true) { "an interrupt of " } else { "" };
+        Some(format!("{subject}, queued by {by}{}{after} at {}", origin.task, self.clock.at(origin.at)))
     }
 
     /// What the one who queued a work was doing.

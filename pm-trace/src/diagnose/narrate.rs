@@ -88,13 +88,20 @@ fn waits(namer: &Namer<'_>, body: &Body) -> Option<String> {
     })
 }
 
+/// Words for what an interrupt did in the name of the task that it interrupted.
+fn interrupted(by_interrupt: Option<bool>) -> &'static str {
+    if by_interrupt == Some(true) { "is interrupted; the interrupt " } else { "" }
+}
+
 fn work(namer: &Namer<'_>, body: &Body) -> Option<String> {
     Some(match body {
-        Body::WorkQueued { function, workqueue, .. } => {
-            format!("queues work {} on {}", namer.function(*function), dash(workqueue))
+        Body::WorkQueued { function, workqueue, interrupt, .. } => {
+            let by = interrupted(*interrupt);
+            format!("{by}queues work {} on {}", namer.function(*function), dash(workqueue))
         }
-        Body::WorkDelayed { function, delay, .. } => {
-            format!("puts off work {} by {delay} jiffies", namer.function(*function))
+        Body::WorkDelayed { function, delay, interrupt, .. } => {
+            let by = interrupted(*interrupt);
+            format!("{by}puts off work {} by {delay} jiffies", namer.function(*function))
         }
         Body::WorkStart { function, .. } => format!("work {} begins", namer.function(*function)),
         Body::WorkEnd { function, .. } => format!("work {} ends", namer.function(*function)),

@@ -128,8 +128,14 @@ fn work_or_storage(raw: &Raw) -> Body {
             wq_flags: raw.c,
             queue: some,
             max_active: Some(raw.c % 3),
+            interrupt: [None, Some(false), Some(true)][raw.c as usize % 3],
         },
-        24 => Body::WorkDelayed { work: a, function, delay: u64::from(raw.c % 3) },
+        24 => Body::WorkDelayed {
+            work: a,
+            function,
+            delay: u64::from(raw.c % 3),
+            interrupt: flag.then_some(false),
+        },
         25 => Body::WorkStart { work: a, function },
         26 => Body::WorkEnd { work: a, function },
         27 => Body::AsyncRun { work: a, function, data: some, domain: some },
@@ -334,6 +340,7 @@ fn tables_are_bounded() {
                 wq_flags: 0,
                 queue: None,
                 max_active: None,
+                interrupt: Some(false),
             },
             2 => Body::LockWait {
                 lock: ObjId(n),
@@ -374,15 +381,7 @@ fn works_forget_who_queued_their_queuers() {
         let (this, next) = (ObjId(round % 2), ObjId((round + 1) % 2));
         s.by(10 + round % 2, "kworker");
         s.push(Body::WorkStart { work: this, function: None });
-        let workqueue = String::new();
-        s.push(Body::WorkQueued {
-            work: next,
-            function: None,
-            workqueue,
-            wq_flags: 0,
-            queue: None,
-            max_active: None,
-        });
+        s.queues(next, None, false);
         s.push(Body::WorkEnd { work: this, function: None });
     }
     drop(s.model());

@@ -99,6 +99,18 @@ impl Scenario {
         self.push(Body::CallbackEnd { dev: ObjId(dev), error: 0 })
     }
 
+    /// The task, or an interrupt of it, queues a work on a workqueue of no limits.
+    pub(crate) fn queues(&mut self, work: ObjId, function: Option<SymId>, interrupt: bool) -> &mut Self {
+        let (workqueue, interrupt) = ("events".to_owned(), Some(interrupt));
+        let (wq_flags, queue, max_active) = (0, None, None);
+        self.push(Body::WorkQueued { work, function, workqueue, wq_flags, queue, max_active, interrupt })
+    }
+
+    /// The task asks for a work to be queued after so many jiffies.
+    pub(crate) fn delays(&mut self, work: ObjId, function: Option<SymId>, delay: u64) -> &mut Self {
+        self.push(Body::WorkDelayed { work, function, delay, interrupt: Some(false) })
+    }
+
     pub(crate) fn lock_wait(&mut self, lock: u32, owner: Option<TaskRef>, stack: Stack) -> &mut Self {
         self.push(Body::LockWait {
             lock: ObjId(lock),
@@ -261,16 +273,7 @@ fn port_resumes(s: &mut Scenario, pm_async: bool) {
 pub(crate) fn rescan_begins(s: &mut Scenario) {
     let function = Some(s.symbol("ata_scsi_dev_rescan"));
     s.at(310).by(98, "scsi_eh_1").ata(AtaOp::Revalidate);
-    s.at(320).push(Body::WorkDelayed { work: RESCAN_WORK, function, delay: 0 });
-    let workqueue = "events".to_owned();
-    s.push(Body::WorkQueued {
-        work: RESCAN_WORK,
-        function,
-        workqueue,
-        wq_flags: 0,
-        queue: None,
-        max_active: None,
-    });
+    s.at(320).delays(RESCAN_WORK, function, 0).queues(RESCAN_WORK, function, false);
     // Setting the transfer mode revalidates once more.
     s.ata(AtaOp::Revalidate);
     s.at(321).by(46, "kworker/1:1").push(Body::WorkStart { work: RESCAN_WORK, function });

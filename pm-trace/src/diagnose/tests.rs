@@ -193,21 +193,11 @@ fn guarded_rescan_is_told_as_handled() {
         s.at(330 + round * 10).by(46, "kworker/1:1");
         if round > 0 {
             // The timer queues it in the name of whom it interrupts.
-            let workqueue = "events".to_owned();
-            s.by(7, "bystander");
-            s.push(Body::WorkQueued {
-                work: RESCAN_WORK,
-                function,
-                workqueue,
-                wq_flags: 0,
-                queue: None,
-                max_active: None,
-            });
+            s.by(7, "bystander").queues(RESCAN_WORK, function, true);
             s.by(46, "kworker/1:1").push(Body::WorkStart { work: RESCAN_WORK, function }).ata(AtaOp::Rescan);
         }
         s.scsi(ScsiOp::ResumeDevice, 1, ASYNC);
-        s.push(Body::WorkDelayed { work: RESCAN_WORK, function, delay: 2 });
-        s.push(Body::WorkEnd { work: RESCAN_WORK, function });
+        s.delays(RESCAN_WORK, function, 2).push(Body::WorkEnd { work: RESCAN_WORK, function });
     }
     assert!(findings_at_end(&s.model()).is_empty());
     s.at(3080).by(168, "kworker/u8:8").callback_end(SLOW).end(SLOW, false);

@@ -1,8 +1,9 @@
 //! What one task waits for, and who is at the other end.
 
+use super::actors::step_of;
 use super::describe::Namer;
 use super::finding::{DeviceRef, Party, PartyKind};
-use super::graph::{Node, edges};
+use super::graph::{Edge, Node, edges};
 use crate::event::{ObjId, TaskRef};
 use crate::model::{Model, WaitOn};
 
@@ -28,25 +29,45 @@ pub struct Waiting {
 pub fn waiting(model: &Model, tid: u32) -> Option<Waiting> {
     let wait = model.task(tid)?.wait.as_ref()?;
     let namer = Namer::new(model);
-    let mut ways = edges(model, Node::Task(tid));
+    let ways = edges(model, Node::Task(tid));
     let on = match (ways.first(), &wait.on) {
         (Some((target, _)), _) => namer.party(*target),
         (None, on) => over(&namer, on),
     };
-    let mut found = Waiting { on, device: None, task: None, stack: namer.stack(&wait.stack) };
+    let (device, task) = at_the_end(model, ways);
+    let task = task.map(|tid| model.task_ref(tid));
+    Some(Waiting { on, device, task, stack: namer.stack(&wait.stack) })
+}
+
+/// Who is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Awaited {
+    /// A device: a step of it has to end.
+    Device(ObjId),
+    /// A thread that is in no device's step.
+    Task(u32),
+}
+
+/// Whom the task waits for at this time; `None` if it does not wait, if that is not known, or if it is several.
+pub fn awaited(model: &Model, tid: u32) -> Option<Awaited> {
+    let (device, task) = at_the_end(model, edges(model, Node::Task(tid)));
+    let carries_out = |tid| model.task(tid).and_then(step_of).map(|(dev, _)| dev);
+    device.or_else(|| task.and_then(carries_out)).map(Awaited::Device).or(task.map(Awaited::Task))
+}
+
+/// The first device and the first task that single edges lead to, the device no later than the task.
+fn at_the_end(model: &Model, mut ways: Vec<(Node, Edge)>) -> (Option<ObjId>, Option<u32>) {
+    let mut device = None;
     for _ in 0..HOPS {
         let Some((node, _)) = ways.pop().filter(|_| ways.is_empty()) else { break };
         match node {
-            Node::Step(dev, _) => found.device = found.device.or(Some(dev)),
-            Node::Task(other) => {
-                found.task = Some(model.task_ref(other));
-                break;
-            }
+            Node::Step(dev, _) => device = device.or(Some(dev)),
+            Node::Task(tid) => return (device, Some(tid)),
             _ => {}
         }
         ways = edges(model, node);
     }
-    Some(found)
+    (device, None)
 }
 
 /// A wait for a device's step that was over when the wait began: it ends at once.

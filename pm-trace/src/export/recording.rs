@@ -3,7 +3,7 @@
 use super::phases::{self, DevicePhase, Phases};
 use super::waits::{self, Wait, Waits};
 use super::works::{Queued, queued};
-use crate::diagnose::{self, Analysis, CycleSummary, Explained, Finding, device_ref, narrate};
+use crate::diagnose::{self, CycleSummary, Finding, device_ref, narrate};
 use crate::event::{Event, Nanos};
 use crate::history::History;
 use crate::runs::{Times, times};
@@ -77,11 +77,8 @@ impl Recording {
     /// # Errors
     /// It is no readable trace. Damage inside of it is no error but a note.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let mut history = History::default();
         let (mut steps, mut waits, mut works) = (Phases::default(), Waits::default(), HashMap::new());
-        let explained = Explained::read_with(path, Analysis::default(), |event| {
-            history.push(event);
-            let model = history.head();
+        let history = History::read_with(path, |event, model| {
             steps.take(event, model);
             waits.take(event, model);
             let number = model.events().saturating_sub(1);
@@ -92,14 +89,14 @@ impl Recording {
         let starts = model.transitions().iter().map(|transition| transition.started.event).collect();
         let summaries = diagnose::cycles(model).into_iter();
         Ok(Self {
-            id: id(explained.session.as_ref(), history.log().event(0).as_ref()),
+            id: id(history.session(), history.log().event(0).as_ref()),
             file,
-            session: explained.session,
+            session: history.session().cloned(),
             cycles: summaries.map(|summary| Cycle { times: times(&summary), summary }).collect(),
-            findings: explained.findings,
+            findings: history.findings(None),
             phases: phases::rows(steps, model),
             waits: waits::rows(waits, &history),
-            notes: explained.notes.iter().map(ToString::to_string).collect(),
+            notes: history.notes().to_vec(),
             history,
             queued: works,
             starts,

@@ -98,6 +98,7 @@ impl Converter {
                     wq_flags: 0,
                     queue: None,
                     max_active: None,
+                    interrupt: None,
                 });
             }
             Said::WorkStart { work, function } => {

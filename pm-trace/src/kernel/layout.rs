@@ -316,11 +316,13 @@ fn agreed(btf: &Btf, ids: &[u32], place: &Place) -> Result<u32, MissingReason> {
 mod tests;
 
 /// Mutexes and rwsems of an RT kernel (`CONFIG_PREEMPT_RT`) are rt_mutexes, and have no owner of their own
-/// (include/linux/mutex.h, rwsem.h): what only the other flavour has is not missing.
+/// (include/linux/mutex.h, rwsem.h), and it counts softirqs in the task: what only the other flavour has is not missing.
+/// Nor is `pcpu_hot`, which came with Linux 6.2 and went with 6.15; other kernels have a symbol for its member.
 fn forgive_the_other_flavour(facts: &KernelFacts, missing: &mut Vec<MissingMember>) {
     let is_rt = facts.members[Member::RwbaseMutex as usize] != MISSING;
     missing.retain(|missing| match missing.member {
-        Member::RwbaseMutex => false,
+        Member::RwbaseMutex | Member::PreemptCount => false,
+        Member::TaskSoftirqs => is_rt,
         Member::MutexOwner | Member::RwsemOwner => !is_rt,
         _ => true,
     });

@@ -3,11 +3,19 @@
 //! The file has 150,000 to 300,000 lines, and the kernel makes each of them anew for every reader, which costs
 //! more than reading them does: load it once, and not before it is needed.
 
+use pm_trace_common::control::PerCpu;
+
 use super::KernelError;
 use super::system::System;
 
 /// The file.
 pub const KALLSYMS: &str = "/proc/kallsyms";
+
+/// The array of what has to be added to the address of a CPU's own variable, and the variables that hold the preempt
+/// count: by itself, or since Linux 6.2 as a member (`Member::PreemptCount`).
+const PER_CPU_OFFSET: &str = "__per_cpu_offset";
+const PREEMPT_COUNT: &str = "__preempt_count";
+const PCPU_HOT: &str = "pcpu_hot";
 
 /// No function is larger: an address further behind a symbol is in none.
 const MAX_FUNCTION: u64 = 1 << 20;
@@ -35,9 +43,12 @@ struct Entry {
     module: u16,
 }
 
-/// The functions of a running kernel and its modules. Data symbols are left out.
+/// The functions of a running kernel and its modules. Of data symbols there are only those that lead to the preempt
+/// count.
 #[derive(Clone, Debug)]
 pub struct Symbols {
+    /// Data of the kernel image: [`PER_CPU_OFFSET`], [`PREEMPT_COUNT`], [`PCPU_HOT`].
+    data: Vec<(&'static str, u64)>,
     /// Sorted by address; of equal addresses, in the order of the file.
     entries: Vec<Entry>,
     names: String,
@@ -64,7 +75,8 @@ impl Symbols {
     /// # Errors
     /// There is no function, or all of them are at address zero.
     pub fn parse(text: &[u8]) -> Result<Self, KernelError> {
-        let mut all = Self { entries: Vec::new(), names: String::new(), modules: vec![String::new()] };
+        let (data, modules) = (Vec::new(), vec![String::new()]);
+        let mut all = Self { data, entries: Vec::new(), names: String::new(), modules };
         // A line of a function has 40 to 50 bytes, and about 60 % of the symbols are functions.
         all.entries.reserve(text.len() / 70);
         all.names.reserve(text.len() / 3);
@@ -73,7 +85,10 @@ impl Symbols {
         while !rest.is_empty() {
             let line;
             (line, rest) = split_at_byte(rest, b'\n');
-            let Some((address, name, module)) = code_symbol(line) else { continue };
+            let Some((address, name, module)) = code_symbol(line) else {
+                all.data.extend(data_symbol(line));
+                continue;
+            };
             seen = true;
             if address != 0 {
                 all.push(address, name, module);
@@ -111,6 +126,18 @@ impl Symbols {
         let index = u16::try_from(self.modules.len()).ok()?;
         self.modules.push(std::str::from_utf8(module).ok()?.to_owned());
         Some(index)
+    }
+
+    /// Where the kernel counts what a CPU is inside of; `member` is the offset of the count in `pcpu_hot`, where the
+    /// kernel has such a structure. `None` if that cannot be told: no address, or more than one.
+    pub fn preempt_count(&self, member: Option<u32>) -> Option<PerCpu> {
+        let only = |wanted: &str| {
+            let mut found = self.data.iter().filter(|(name, _)| *name == wanted).map(|&(_, address)| address);
+            found.next().filter(|&address| address != 0 && found.next().is_none())
+        };
+        let hot = || only(PCPU_HOT)?.checked_add(u64::from(member?));
+        let preempt_count = only(PREEMPT_COUNT).or_else(hot)?;
+        Some(PerCpu { offsets: only(PER_CPU_OFFSET)?, preempt_count })
     }
 
     /// How many functions there are.
@@ -174,6 +201,16 @@ impl Symbols {
     }
 }
 
+/// The address and name in a line, if it is one about data that is wanted.
+fn data_symbol(line: &[u8]) -> Option<(&'static str, u64)> {
+    let wanted = [PER_CPU_OFFSET, PREEMPT_COUNT, PCPU_HOT];
+    let name = wanted.into_iter().find(|name| line.ends_with(name.as_bytes()))?;
+    let (digits, rest) = split_at_byte(line, b' ');
+    let (_, found) = split_at_byte(rest, b' ');
+    (found == name.as_bytes()).then_some(())?;
+    Some((name, hexadecimal(digits)?))
+}
+
 /// The address, name and module in a line, if it is one about code.
 fn code_symbol(line: &[u8]) -> Option<(u64, &[u8], &[u8])> {
     let (digits, rest) = split_at_byte(line, b' ');
@@ -184,14 +221,21 @@ fn code_symbol(line: &[u8]) -> Option<(u64, &[u8], &[u8])> {
     }
     let (name, module) = split_at_byte(rest, b'\t');
     let module = module.strip_prefix(b"[").and_then(|m| m.strip_suffix(b"]")).unwrap_or_default();
-    if name.is_empty() || digits.is_empty() || digits.len() > 16 {
+    if name.is_empty() {
         return None;
     }
-    let mut address = 0_u64;
-    for &digit in digits {
-        address = address << 4 | u64::from((digit as char).to_digit(16)?);
+    Some((hexadecimal(digits)?, name, module))
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
     }
-    Some((address, name, module))
+    let mut number = 0_u64;
+    for &digit in digits {
+        number = number << 4 | u64::from((digit as char).to_digit(16)?);
+    }
+    Some(number)
 }
 
 /// What stands before and after the first `byte`; without one, everything and nothing.

@@ -140,7 +140,7 @@ fn task(model: &mut Model, who: TaskRef) -> Option<&mut Task> {
 /// The task waits from now on.
 fn begin_wait(model: &mut Model, who: TaskRef, wait: Wait) {
     end_wait(model, who.tid);
-    let (on, tid, at) = (wait.on.clone(), who.tid, wait.at);
+    let (on, tid) = (wait.on.clone(), who.tid);
     let Some(task) = task(model, who) else { return };
     task.wait = Some(wait);
     model.waiting.insert(tid);
@@ -153,7 +153,6 @@ fn begin_wait(model: &mut Model, who: TaskRef, wait: Wait) {
         WaitOn::Completion { completion, .. } => join_completion(model, completion, tid),
         _ => {}
     }
-    touch::across(model, tid, at);
 }
 
 /// The task waits no longer.

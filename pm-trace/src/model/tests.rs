@@ -44,8 +44,7 @@ fn what_an_interrupt_does_ends_no_wait() {
     let mut s = Scenario::new();
     s.by(5, "a");
     completion_wait(&mut s, 7, Vec::new());
-    let (work, function, workqueue) = (ObjId(1), None, String::new());
-    s.push(Body::WorkQueued { work, function, workqueue, wq_flags: 0, queue: None, max_active: None });
+    s.queues(ObjId(1), None, true);
     s.push(Body::Completed { completion: ObjId(8), all: true });
     s.push(Body::ScsiEhWakeup { host_no: 1 });
     assert!(waits(&s, 5));

@@ -65,11 +65,13 @@ impl WorkQueue {
 /// Somebody queued a work.
 #[derive(Clone, Debug)]
 pub struct QueuedBy {
-    /// Who.
+    /// Who, or whom the interrupt that did it interrupted.
     pub task: TaskRef,
     /// When.
     pub at: At,
-    /// What the task was inside of, innermost.
+    /// An interrupt did it; `None` if that is unknown.
+    pub interrupt: Option<bool>,
+    /// What the task was inside of, innermost. None for an interrupt: it does not act for the task.
     pub context: Option<Context>,
     /// If that is error handling of an ATA port: when it had revalidated a device.
     pub revalidated: Option<At>,

@@ -3,7 +3,7 @@
 use super::{DecodeError, Decoder, payload, text};
 use crate::event::{Body, Event};
 use pm_trace_common::header::Kind;
-use pm_trace_common::work;
+use pm_trace_common::work::{self, context};
 
 impl Decoder {
     pub(super) fn work(
@@ -23,6 +23,7 @@ impl Decoder {
                     wq_flags: p.wq_flags,
                     queue: self.object(p.workqueue),
                     max_active: (p.max_active != 0).then_some(p.max_active),
+                    interrupt: interrupt(p.context),
                 }
             }
             Kind::WorkDelayed => {
@@ -31,6 +32,7 @@ impl Decoder {
                     work: self.needed(kind, p.work)?,
                     function: self.symbol(p.function, at, out),
                     delay: p.delay,
+                    interrupt: interrupt(p.context),
                 }
             }
             Kind::AsyncRun => {
@@ -53,5 +55,14 @@ impl Decoder {
                 }
             }
         })
+    }
+}
+
+/// Whether an interrupt did it; `None` if the program could not tell.
+fn interrupt(context: u32) -> Option<bool> {
+    match context {
+        context::TASK => Some(false),
+        context::INTERRUPT => Some(true),
+        _ => None,
     }
 }

@@ -142,15 +142,24 @@ impl Script {
         let function = self.function(words);
         match words.at(0) {
             "queues" => {
+                let interrupt = (!words.has("unknown")).then(|| words.has("interrupt"));
                 if let Some(delay) = words.number("delay") {
-                    return self.push(Body::WorkDelayed { work, function, delay });
+                    return self.push(Body::WorkDelayed { work, function, delay, interrupt });
                 }
                 let workqueue = words.keys.get("on").copied().unwrap_or("events").to_owned();
                 let queue = Some(self.id(&workqueue));
                 let flags = [("unbound", 1 << 1), ("freezable", 1 << 2), ("ordered", 1 << 17)];
                 let wq_flags = flags.iter().filter(|(name, _)| words.has(name)).map(|(_, flag)| flag).sum();
                 let max_active = words.number("max_active");
-                self.push(Body::WorkQueued { work, function, workqueue, wq_flags, queue, max_active });
+                self.push(Body::WorkQueued {
+                    work,
+                    function,
+                    workqueue,
+                    wq_flags,
+                    queue,
+                    max_active,
+                    interrupt,
+                });
             }
             "runs" => self.push(Body::WorkStart { work, function }),
             "done" => self.push(Body::WorkEnd { work, function }),

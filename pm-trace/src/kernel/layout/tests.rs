@@ -56,8 +56,9 @@ fn offsets_are_those_that_pahole_tells() {
             assert_eq!(layout.offset(member), Some(offset.parse().unwrap()), "{kernel}: {name}");
             compared += 1;
         }
-        // Neither kernel is an RT kernel, which alone has rwbase_rt.
-        assert_eq!(compared, Member::COUNT - 1, "{kernel}: a member is not in offsets.tsv");
+        // Neither kernel is an RT kernel, which alone has rwbase_rt and counts softirqs in the task; pcpu_hot is not in
+        // the recordings.
+        assert_eq!(compared, Member::COUNT - 3, "{kernel}: a member is not in offsets.tsv");
     }
 }
 

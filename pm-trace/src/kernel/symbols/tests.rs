@@ -80,6 +80,25 @@ fn hidden_addresses_are_an_error() {
     assert!(matches!(Symbols::parse(b"ffffffff82000000 D data\n"), Err(KernelError::NoSymbols)));
 }
 
+/// A wrong address would have the programs take interrupts for tasks.
+#[test]
+fn the_preempt_count_is_found_by_itself_or_as_a_member() {
+    let code = "ffffffff81000000 T good\n";
+    let parse = |data: &str| Symbols::parse(format!("{code}{data}").as_bytes()).unwrap();
+    let offsets = "ffffffff82600000 R __per_cpu_offset\n";
+    let old = parse(&format!("{offsets}000000000001fb98 A __preempt_count\n"));
+    let at = |preempt_count| Some(PerCpu { offsets: 0xffff_ffff_8260_0000, preempt_count });
+    assert_eq!(old.preempt_count(None), at(0x1fb98));
+    let newer = parse(&format!("{offsets}0000000000034000 A pcpu_hot\n"));
+    assert_eq!(newer.preempt_count(Some(8)), at(0x34008));
+    assert_eq!(newer.preempt_count(None), None);
+    let module = "ffffffffc0000000 d pcpu_hot\t[x]\nffffffffc0000000 d x__preempt_count\n";
+    assert_eq!(parse(&format!("{offsets}{module}")).preempt_count(Some(8)), None);
+    let twice = format!("{offsets}{offsets}000000000001fb98 A __preempt_count\n");
+    assert_eq!(parse(&twice).preempt_count(None), None);
+    assert_eq!(parse("000000000001fb98 A __preempt_count\n").preempt_count(None), None);
+}
+
 #[test]
 fn lines_that_are_none_are_left_out() {
     let text =

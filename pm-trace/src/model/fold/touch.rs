@@ -3,7 +3,7 @@
 use super::task;
 use crate::event::{ObjId, Step, TaskRef};
 use crate::model::transition::TOUCHES;
-use crate::model::{At, Context, Model, QueuedBy, Task, Touch, TouchKind, Wait, WaitOn};
+use crate::model::{At, Context, Model, Owned, OwnerFrom, QueuedBy, Task, Touch, TouchKind, Wait, WaitOn};
 
 /// Who set going what a task does.
 struct Initiator {
@@ -105,21 +105,9 @@ pub(super) fn lock_wanted(model: &mut Model, waiter: TaskRef, lock: ObjId, owner
 }
 
 /// That wait is over.
-///
-/// A lock that was got before the resume that its owner waits for has ended was not held across that wait: the owner
-/// that was read when it was wanted had let go. (`dpm_list_mtx` is such a lock: whoever resumes a device takes it for
-/// a moment before it waits for the parent.)
 pub(super) fn lock_got(model: &mut Model, lock: ObjId, at: At) {
     let of_lock = model.device_of_lock(lock);
-    let Model { transitions, devices, .. } = model;
-    let Some(transition) = transitions.last_mut() else { return };
-    let ended_since = |touch: &Touch| {
-        let ended = devices.get(&touch.dev).and_then(|device| device.step(Step::Resume)?.end);
-        ended.is_some_and(|ended| ended >= touch.set_off)
-    };
-    transition
-        .touches
-        .retain(|touch| touch.lock != Some(lock) || touch.held_up.is_some() || ended_since(touch));
+    let Some(transition) = model.transitions.last_mut() else { return };
     for touch in &mut transition.touches {
         let of_device = touch.kind == TouchKind::DeviceLock && Some(touch.dev) == of_lock;
         if of_device || touch.lock == Some(lock) {
@@ -135,7 +123,12 @@ pub(super) fn made_ready(model: &mut Model, who: TaskRef, at: At) {
     }
 }
 
-/// The task waits, or a lock that it holds is wanted: whether the one keeps the resume of a device from the other.
+/// A lock of the task is wanted: whether its wait for the resume of one device keeps that of another from the lock.
+///
+/// Only what was read from the lock in that wait is certain. Whoever is seen to hold a lock and waits later may have let
+/// go in between, and who is to have it next may be slow to say so. (`dpm_list_mtx` is such a lock: whoever resumes a
+/// device takes it for a moment before it waits for the parent.) A mutex is read again then: who wants it spins as long
+/// as its owner runs, and tells of its own sleep when that one has gone to sleep.
 pub(super) fn across(model: &mut Model, owner: u32, at: At) {
     let touches = held_across(model, owner, at);
     for touch in touches {
@@ -147,7 +140,10 @@ fn held_across(model: &Model, owner: u32, at: At) -> Vec<Touch> {
     let Some(task) = model.task(owner) else { return Vec::new() };
     let Some(wait) = &task.wait else { return Vec::new() };
     let Some(needed) = resume_needed(model, wait) else { return Vec::new() };
-    let held = model.locks.iter().filter(|(_, lock)| lock.owner.is_some_and(|owned| owned.task.tid == owner));
+    let holds = |owned: Owned| {
+        owned.task.tid == owner && owned.from == OwnerFrom::Read && !owned.shared && owned.at >= wait.at
+    };
+    let held = model.locks.iter().filter(|(_, lock)| lock.owner.is_some_and(holds));
     let wanted = held.flat_map(|(&lock, entry)| entry.waiters.iter().map(move |&waiter| (lock, waiter)));
     let (work, function) = task.work().map_or((None, None), |(work, function, _)| (Some(work), function));
     let workqueue = work.and_then(|work| model.work(work)?.runs_on.clone());
@@ -202,7 +198,8 @@ fn left_behind(model: &Model, who: TaskRef, at: At) -> Option<Touch> {
     let began = transition.phases.iter().find(|phase| phase.action.starts_with("dpm_resume"))?.start;
     let task = model.task(who.tid)?;
     let (work, function, origin) = task.work()?;
-    let origin = origin.filter(|origin| origin.at < began)?;
+    // An interrupt may queue anything in the middle of anybody's callback: the suspend has to be known to be the one.
+    let origin = origin.filter(|origin| origin.at < began && origin.interrupt == Some(false))?;
     let dev = match origin.context.as_ref()? {
         Context::Step { dev, step: Step::Suspend | Step::SuspendLate | Step::SuspendNoirq }
         | Context::Callback { dev, .. } => *dev,

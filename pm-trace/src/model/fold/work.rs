@@ -8,14 +8,14 @@ use crate::model::{At, Context, DeferredRescan, Model, QueuedBy, Work, WorkQueue
 
 pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     match body {
-        Body::WorkQueued { work, function, workqueue, wq_flags, queue, max_active } => {
+        Body::WorkQueued { work, function, workqueue, wq_flags, queue, max_active, interrupt } => {
             let (name, flags, max_active) = (short(workqueue), *wq_flags, *max_active);
             let on = queue.map(|queue| WorkQueue { queue, name, flags, max_active });
-            let by = queued_by(model, who, at, on, None);
+            let by = QueuedBy { workqueue: on, ..queued_by(model, who, at, *interrupt) };
             queued(model, *work, *function, by);
         }
-        Body::WorkDelayed { work, function, delay } => {
-            let by = queued_by(model, who, at, None, Some(*delay));
+        Body::WorkDelayed { work, function, delay, interrupt } => {
+            let by = QueuedBy { delay: Some(*delay), ..queued_by(model, who, at, *interrupt) };
             queued(model, *work, *function, by);
         }
         Body::WorkStart { work, function } => start(model, who, *work, *function, at),
@@ -31,21 +31,16 @@ pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     }
 }
 
-fn queued_by(
-    model: &Model,
-    who: TaskRef,
-    at: At,
-    workqueue: Option<WorkQueue>,
-    delay: Option<u64>,
-) -> QueuedBy {
-    let context = model.task(who.tid).and_then(|task| task.innermost());
+/// Who queues a work now. An interrupt is in none of the contexts of the task that it interrupted.
+fn queued_by(model: &Model, who: TaskRef, at: At, interrupt: Option<bool>) -> QueuedBy {
+    let context = model.task(who.tid).filter(|_| interrupt != Some(true)).and_then(|task| task.innermost());
     let context = context.map(|entered| entered.context.without_origin());
     let revalidated = match context {
         Some(Context::AtaEh { port }) => model.port(port).and_then(|port| port.revalidated),
         _ => None,
     };
     let revalidated = revalidated.filter(|done| done.task.tid == who.tid).map(|done| done.at);
-    QueuedBy { task: who, at, context, revalidated, workqueue, delay }
+    QueuedBy { task: who, at, interrupt, context, revalidated, workqueue: None, delay: None }
 }
 
 fn queued(model: &mut Model, work: ObjId, function: Option<SymId>, by: QueuedBy) {
@@ -59,7 +54,7 @@ fn queued(model: &mut Model, work: ObjId, function: Option<SymId>, by: QueuedBy)
         }
         return;
     }
-    let by_itself = entry.running == Some(by.task.tid);
+    let by_itself = entry.running == Some(by.task.tid) && by.interrupt != Some(true);
     if !by_itself {
         entry.origin = Some(by.clone());
         if entry.running.is_none() {
@@ -119,6 +114,10 @@ fn drop_run(model: &mut Model, tid: u32, work: ObjId) {
 
 fn end(model: &mut Model, who: TaskRef, work: ObjId, at: At) {
     rescan_ended(model, work, at);
+    // No work leaves a lock to its worker: who waits for one still was slow to take what it was given.
+    let left =
+        model.locks.values_mut().filter(|lock| lock.owner.is_some_and(|owned| owned.task.tid == who.tid));
+    left.for_each(|lock| lock.owner = None);
     model.async_running.remove(&work);
     if let Some(task) = model.tasks.get_mut(&who.tid) {
         task.leave(|context| matches!(context, Context::Work { work: of, .. } if *of == work));

@@ -144,21 +144,20 @@ fn wait_bodies() -> impl Strategy<Value = Body> {
 
 fn work_bodies() -> impl Strategy<Value = Body> {
     prop_oneof![
-        (id(), of(symbol()), text(), any::<u32>(), of(id()), of(any::<u32>())).prop_map(
-            |(work, function, workqueue, wq_flags, queue, max_active)| Body::WorkQueued {
+        (id(), of(symbol()), text(), any::<u32>(), of(id()), of(any::<u32>()), of(any::<bool>())).prop_map(
+            |(work, function, workqueue, wq_flags, queue, max_active, interrupt)| Body::WorkQueued {
                 work,
                 function,
                 workqueue,
                 wq_flags,
                 queue,
-                max_active
+                max_active,
+                interrupt
             }
         ),
-        (id(), of(symbol()), any::<u64>()).prop_map(|(work, function, delay)| Body::WorkDelayed {
-            work,
-            function,
-            delay
-        }),
+        (id(), of(symbol()), any::<u64>(), of(any::<bool>())).prop_map(
+            |(work, function, delay, interrupt)| Body::WorkDelayed { work, function, delay, interrupt }
+        ),
         (id(), of(symbol())).prop_map(|(work, function)| Body::WorkStart { work, function }),
         (id(), of(symbol())).prop_map(|(work, function)| Body::WorkEnd { work, function }),
         (id(), of(symbol()), of(id()), of(id())).prop_map(|(work, function, data, domain)| Body::AsyncRun {
