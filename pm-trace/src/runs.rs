@@ -4,11 +4,14 @@
 //! memory is bounded by cycles and not by events.
 
 mod diff;
+mod html;
 mod stats;
 mod steps;
 mod text;
 mod times;
 
+#[cfg(test)]
+mod html_tests;
 #[cfg(test)]
 mod tests;
 
@@ -122,6 +125,17 @@ pub struct Unread {
     pub reason: String,
 }
 
+/// A cycle that began and left nothing: pm-trace was frozen with the rest, and the machine did not come back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unrecorded {
+    /// The trace.
+    pub file: String,
+    /// Number of the cycle in it.
+    pub number: u32,
+    /// Kernel release.
+    pub kernel: String,
+}
+
 /// Many cycles side by side.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Summary {
@@ -135,6 +149,8 @@ pub struct Summary {
     pub outliers: Vec<Outlier>,
     /// Differences between one kernel and the next that are more than chance.
     pub changes: Vec<Change>,
+    /// Cycles that began and of which nothing was recorded.
+    pub unrecorded: Vec<Unrecorded>,
     /// Traces that could not be read.
     pub unread: Vec<Unread>,
 }
@@ -163,22 +179,37 @@ pub fn files(names: &[PathBuf]) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// What one trace has of cycles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// Those recorded.
+    pub cycles: Vec<CycleRow>,
+    /// The last, if it began and nothing of it was recorded.
+    pub unrecorded: Option<Unrecorded>,
+}
+
 /// The cycles of one trace.
 ///
 /// # Errors
 /// It is no readable trace.
-pub fn rows(path: &Path) -> Result<Vec<CycleRow>, crate::trace::Error> {
+pub fn rows(path: &Path) -> Result<Rows, crate::trace::Error> {
     rows_with(path, |_| {})
 }
 
 /// The same, with every event shown to `each`.
-fn rows_with(path: &Path, each: impl FnMut(&Event)) -> Result<Vec<CycleRow>, crate::trace::Error> {
+fn rows_with(path: &Path, each: impl FnMut(&Event)) -> Result<Rows, crate::trace::Error> {
     let explained = Explained::read_with(path, Analysis::default(), each)?;
     let session = explained.session.as_ref();
     let kernel = session.map_or_else(|| "unknown".to_owned(), |session| session.kernel.release.clone());
     let file = path.display().to_string();
     let row = |cycle: &CycleSummary| row(&file, &kernel, cycle, &explained.findings);
-    Ok(diagnose::cycles(explained.model()).iter().map(row).collect())
+    let cycles = diagnose::cycles(explained.model()).iter().map(row).collect();
+    let recorded = explained.model().transition().map_or(0, |last| last.number);
+    let begun = explained.read.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.begun);
+    // A suspend that the kernel refused at once leaves nothing either, but the recording goes on to its end.
+    let is_cut = explained.read.totals.is_none();
+    let unrecorded = (is_cut && begun > recorded).then_some(Unrecorded { file, number: begun, kernel });
+    Ok(Rows { cycles, unrecorded })
 }
 
 fn row(file: &str, kernel: &str, cycle: &CycleSummary, findings: &[Finding]) -> CycleRow {
@@ -199,16 +230,19 @@ fn row(file: &str, kernel: &str, cycle: &CycleSummary, findings: &[Finding]) -> 
 impl Summary {
     /// Reads the traces one after the other.
     pub fn of(files: &[PathBuf]) -> Self {
-        let (mut cycles, mut unread) = (Vec::new(), Vec::new());
+        let (mut cycles, mut unrecorded, mut unread) = (Vec::new(), Vec::new(), Vec::new());
         for file in files {
             match rows(file) {
-                Ok(mut rows) => cycles.append(&mut rows),
+                Ok(mut rows) => {
+                    cycles.append(&mut rows.cycles);
+                    unrecorded.extend(rows.unrecorded);
+                }
                 Err(error) => {
                     unread.push(Unread { file: file.display().to_string(), reason: error.to_string() });
                 }
             }
         }
-        Self::new(cycles, unread)
+        Self { unrecorded, ..Self::new(cycles, unread) }
     }
 
     /// Compares the cycles.
@@ -228,12 +262,13 @@ impl Summary {
             .windows(2)
             .flat_map(|pair| changes((pair[0], &of(pair[0])), (pair[1], &of(pair[1]))))
             .collect();
-        Self { schema: SCHEMA, kernels, outliers, changes, unread, cycles }
+        Self { schema: SCHEMA, kernels, outliers, changes, unrecorded: Vec::new(), unread, cycles }
     }
 
-    /// Nothing was found in any cycle that is a fault of the machine.
+    /// Every cycle left something, and nothing was found in any that is a fault of the machine.
     pub fn is_clean(&self) -> bool {
-        !self.cycles.iter().flat_map(|cycle| &cycle.found).any(|found| found.kind.is_fault())
+        self.unrecorded.is_empty()
+            && !self.cycles.iter().flat_map(|cycle| &cycle.found).any(|found| found.kind.is_fault())
     }
 
     /// For a terminal.
@@ -246,6 +281,14 @@ impl Summary {
         text::markdown(self)
     }
 
+    /// For a browser: one file.
+    ///
+    /// # Errors
+    /// Never in practice; the template's error is passed on.
+    pub fn html(&self) -> Result<String, askama::Error> {
+        html::html(self)
+    }
+
     /// For programs: one JSON object, indented, with a line feed at its end.
     ///
     /// # Errors
@@ -253,6 +296,26 @@ impl Summary {
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }
+}
+
+/// The JSON schema of [`Summary`], which is `docs/summary.schema.json`.
+///
+/// # Errors
+/// Never in practice; the serializer's error is passed on.
+pub fn summary_schema() -> serde_json::Result<String> {
+    schema_of::<Summary>()
+}
+
+/// The JSON schema of [`Diff`], which is `docs/diff.schema.json`.
+///
+/// # Errors
+/// Never in practice; the serializer's error is passed on.
+pub fn diff_schema() -> serde_json::Result<String> {
+    schema_of::<Diff>()
+}
+
+fn schema_of<T: JsonSchema>() -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&schemars::schema_for!(T)).map(|json| json + "\n")
 }
 
 fn suspends(cycles: &[&CycleRow]) -> Vec<Nanos> {
