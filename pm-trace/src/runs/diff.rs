@@ -25,7 +25,7 @@ const MOVED_TOLD: usize = 6;
 /// Something that takes another time now.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Slower {
-    /// `suspend`, `resume`, or `resume of 1:0:0:0 (scsi)`.
+    /// `suspend (mem)`, `resume (mem)`, with the kind of sleep, or `resume of 1:0:0:0 (scsi)`.
     pub what: String,
     /// Median before, in nanoseconds.
     pub before: Nanos,
@@ -160,12 +160,7 @@ fn only(some: &BTreeMap<(Kind, String), usize>, others: &BTreeMap<(Kind, String)
 impl Diff {
     /// Compares; a time that grew by more than `threshold` percent is slower.
     pub fn new(before: &Side, after: &Side, threshold: f64) -> Self {
-        let times =
-            |side: &Side, of: fn(&CycleRow) -> Option<Nanos>| side.cycles.iter().filter_map(of).collect();
-        let whole = [
-            compare("suspend", times(before, |c| c.times.suspend), times(after, |c| c.times.suspend)),
-            compare("resume", times(before, |c| c.times.resume), times(after, |c| c.times.resume)),
-        ];
+        let whole = whole(before, after);
         let mut differ: Vec<Slower> = after
             .steps
             .callbacks()
@@ -192,7 +187,7 @@ impl Diff {
         Self {
             schema: SCHEMA,
             cycles: [before.cycles.len(), after.cycles.len()],
-            whole: whole.into_iter().flatten().collect(),
+            whole,
             slower,
             faster,
             new,
@@ -268,6 +263,24 @@ impl Diff {
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }
+}
+
+/// Suspend and resume as a whole for each kind of sleep that both sides have.
+fn whole(before: &Side, after: &Side) -> Vec<Slower> {
+    let kinds = |side: &Side| side.cycles.iter().map(|cycle| cycle.sleep.clone()).collect::<BTreeSet<_>>();
+    let times = |side: &Side, sleep: &str, of: fn(&CycleRow) -> Option<Nanos>| {
+        side.cycles.iter().filter(|cycle| cycle.sleep == sleep).filter_map(of).collect()
+    };
+    let parts: [(&str, fn(&CycleRow) -> Option<Nanos>); 2] =
+        [("suspend", |cycle| cycle.times.suspend), ("resume", |cycle| cycle.times.resume)];
+    let mut whole = Vec::new();
+    for sleep in kinds(before).intersection(&kinds(after)) {
+        for (what, of) in parts {
+            let what = format!("{what} ({sleep})");
+            whole.extend(compare(&what, times(before, sleep, of), times(after, sleep, of)));
+        }
+    }
+    whole
 }
 
 fn compare(what: &str, before: Vec<Nanos>, after: Vec<Nanos>) -> Option<Slower> {

@@ -120,8 +120,11 @@ fn cycles(summary: &Summary) -> Vec<CycleView> {
 
 fn plot(summary: &Summary, kernel: &KernelRow, standing_out: &BTreeSet<(&str, u32)>) -> Option<Plot> {
     let spread = kernel.resume.as_ref()?;
-    let of_kernel: Vec<&CycleRow> =
-        summary.cycles.iter().filter(|cycle| cycle.kernel == kernel.kernel).collect();
+    let of_kernel: Vec<&CycleRow> = summary
+        .cycles
+        .iter()
+        .filter(|cycle| (&cycle.kernel, &cycle.sleep) == (&kernel.kernel, &kernel.sleep))
+        .collect();
     let top = spread.most.max(1);
     let height = |time: Nanos| {
         let up = u128::from(time) * u128::from(HEIGHT - 2 * MARGIN) / u128::from(top);

@@ -32,7 +32,7 @@ fn all_is_there_without_a_script_and_without_a_network() {
     let summary = Summary::of(&names.map(recorded));
     let markup = markup(&summary.html().unwrap());
     assert!(markup.contains(r#"<header class="error">"#), "a deadlock is the verdict's colour");
-    for told in ["6.1.0-56-amd64: 2 cycles, 1 not back", "deadlock", "6.12-healthy.pmtrace", "<svg"] {
+    for told in ["6.1.0-56-amd64, mem: 2 cycles, 1 not back", "deadlock", "6.12-healthy.pmtrace", "<svg"] {
         assert!(markup.contains(told), "{told}");
     }
     let rows = markup.split_once(r#"<section id="cycles">"#).unwrap().1;

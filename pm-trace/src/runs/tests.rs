@@ -15,6 +15,7 @@ pub(super) fn cycle(kernel: &str, number: u32, resume: u64) -> CycleRow {
         file: format!("{kernel}.pmtrace"),
         number,
         kernel: kernel.to_owned(),
+        sleep: "mem".to_owned(),
         outcome: Outcome::Resumed,
         times: Times { suspend: Some(100_000_000), resume: Some(resume) },
         slowest: None,
@@ -169,4 +170,39 @@ fn a_cycle_that_left_nothing_is_told() {
         "{text}"
     );
     assert_eq!(Summary::of(&[write("closed", true)]).unrecorded, []);
+}
+
+/// A resume from RAM and one from a test level are not compared with each other, within a kernel or between two.
+#[test]
+fn kinds_of_sleep_are_told_apart() {
+    let even = |kernel: &str, sleep: &str, resume: u64| {
+        let row = |n| CycleRow { sleep: sleep.to_owned(), ..cycle(kernel, n, resume + u64::from(n)) };
+        (0..10).map(row).collect::<Vec<_>>()
+    };
+    let before = [even("6.1", "test", 100_000_000), even("6.1", "mem", 900_000_000)].concat();
+    let after = [even("6.12", "mem", 900_000_000), even("6.12", "test", 200_000_000)].concat();
+    let summary = Summary::new([before.clone(), after.clone()].concat(), Vec::new());
+    assert_eq!(summary.kernels.len(), 4);
+    assert!(summary.outliers.is_empty(), "{:?}", summary.outliers);
+    let changes: Vec<_> = summary.changes.iter().map(|c| (c.what.as_str(), c.sleep.as_str())).collect();
+    assert_eq!(changes, [("resume", "test")]);
+    let diff = Diff::new(&Side::of_rows(before), &Side::of_rows(after), 10.0);
+    let whole: Vec<_> = diff.whole.iter().map(|w| (w.what.as_str(), w.percent() > 50.0)).collect();
+    let expected = [
+        ("suspend (mem)", false),
+        ("resume (mem)", false),
+        ("suspend (test)", false),
+        ("resume (test)", true),
+    ];
+    assert_eq!(whole, expected);
+}
+
+/// What was entered is told by the kernel, not by the command line.
+#[test]
+fn the_kind_of_sleep_is_that_of_the_kernel() {
+    let sleeps = |name: &str| {
+        rows(&recorded(name)).unwrap().cycles.into_iter().map(|row| row.sleep).collect::<Vec<_>>()
+    };
+    assert_eq!(sleeps("6.1-healthy"), ["mem"]);
+    assert!(sleeps("6.1-pmlab-abba").iter().all(|sleep| sleep == "test"), "it stops at the devices");
 }

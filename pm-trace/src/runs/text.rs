@@ -56,7 +56,6 @@ pub(super) fn head(summary: &Summary) -> String {
     let files: BTreeSet<&str> = summary.cycles.iter().map(|c| c.file.as_str()).chain(unrecorded).collect();
     let found = summary.cycles.iter().filter(|cycle| !cycle.found.is_empty()).count();
     let lost: u64 = summary.cycles.iter().map(|cycle| cycle.lost).sum();
-    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let cycles = summary.cycles.len() + summary.unrecorded.len();
     let mut head = format!("{} in {}, ", counted(cycles, "cycle"), counted(files.len(), "trace"));
     // Writing to a String cannot fail.
@@ -71,6 +70,11 @@ pub(super) fn head(summary: &Summary) -> String {
         let _ = write!(head, ", {lost} records lost");
     }
     head
+}
+
+/// `1 cycle`, `2 cycles`
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Rows with their cells below each other; all but the first are figures, to the right.
@@ -93,7 +97,7 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
 }
 
 pub(super) fn kernel_head(kernel: &KernelRow) -> String {
-    let mut head = format!("{}: {} cycles", kernel.kernel, kernel.cycles);
+    let mut head = format!("{}, {}: {}", kernel.kernel, kernel.sleep, counted(kernel.cycles, "cycle"));
     for (count, what) in [(kernel.stuck, "not back"), (kernel.with_findings, "with something found")] {
         if count > 0 {
             let _ = write!(head, ", {count} {what}");
@@ -124,8 +128,9 @@ pub(super) fn told_lines(summary: &Summary) -> Vec<String> {
     let change = |change: &Change| {
         let word = if change.after > change.before { "slower" } else { "faster" };
         format!(
-            "{} is {word} on {} than on {}: median {} instead of {} (by chance alone: p = {})",
+            "{} ({}) is {word} on {} than on {}: median {} instead of {} (by chance alone: p = {})",
             change.what,
+            change.sleep,
             change.to,
             change.from,
             seconds(change.after),
@@ -150,12 +155,12 @@ pub(super) fn told_lines(summary: &Summary) -> Vec<String> {
 /// One sentence for each trace: a list as long as the trace would say that nothing stands out.
 fn outliers(summary: &Summary) -> Vec<String> {
     let names = Names::of(summary);
-    let mut by_file: BTreeMap<&str, Vec<&Outlier>> = BTreeMap::new();
+    let mut by_file: BTreeMap<(&str, &str), Vec<&Outlier>> = BTreeMap::new();
     for outlier in &summary.outliers {
-        by_file.entry(&outlier.file).or_default().push(outlier);
+        by_file.entry((&outlier.file, &outlier.sleep)).or_default().push(outlier);
     }
-    let sentence = |(file, outliers): (&str, Vec<&Outlier>)| {
-        let of = summary.cycles.iter().filter(|cycle| cycle.file == file).count();
+    let sentence = |((file, sleep), outliers): ((&str, &str), Vec<&Outlier>)| {
+        let of = summary.cycles.iter().filter(|cycle| cycle.file == file && cycle.sleep == sleep).count();
         let told = outliers.iter().take(OUTLIERS);
         let told: Vec<String> =
             told.map(|outlier| format!("{} in cycle {}", seconds(outlier.resume), outlier.number)).collect();
@@ -165,7 +170,7 @@ fn outliers(summary: &Summary) -> Vec<String> {
         };
         let median = outliers.first().map_or(0, |outlier| outlier.median);
         format!(
-            "{} of {of} resumes of {} stand out (the median is {}): {}{rest}",
+            "{} of {of} resumes of {} stand out ({sleep}; the median is {}): {}{rest}",
             outliers.len(),
             names.name(file),
             seconds(median),
