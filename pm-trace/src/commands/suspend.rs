@@ -77,7 +77,7 @@ fn place(args: &SuspendArgs) -> anyhow::Result<Option<(u32, OutputArgs)>> {
     let run = Run::find(first, args, &system::Live)?;
     if run.done >= args.cycles {
         say(&format!(
-            "pm-trace: all {} cycles of this run were begun already; nothing was done. 'pm-trace summary {}' shows them\n",
+            "pm-trace: all {} cycles of this run were begun already; nothing was done. To see them: pm-trace summary {}\n",
             args.cycles,
             run.names()
         ));
@@ -150,7 +150,7 @@ impl Cycles<'_> {
         let first = self.args.output.output.as_ref().filter(|_| self.args.resume);
         let (first, next) = (text::path(first.map_or(trace, PathBuf::as_path)), number + 1);
         format!(
-            "pm-trace: stopped by a signal; with '-o {first} --resume' the same command goes on with cycle {next}\n"
+            "pm-trace: stopped by a signal; with -o {first} --resume the same command goes on with cycle {next}\n"
         )
     }
 }
