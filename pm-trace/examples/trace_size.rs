@@ -39,6 +39,7 @@ fn measure(path: &Path) -> anyhow::Result<()> {
         time: totals.clocks.boottime,
         cycles: totals.cycles,
         hooks: hooks.clone(),
+        ..Checkpoint::default()
     })?;
     writer.finish(Totals { hooks, ..totals })?;
     let bytes = std::fs::read(&again)?;

@@ -37,6 +37,9 @@ pub enum BundleError {
     /// A report cannot be made.
     #[error("cannot make the report: {0}")]
     Report(#[from] serde_json::Error),
+    /// The page cannot be made.
+    #[error("cannot make the HTML report: {0}")]
+    Page(#[from] askama::Error),
     /// There is something at its place.
     #[error("{} exists, and a bundle never replaces a file; name another with -o", text::path(.0))]
     Exists(PathBuf),

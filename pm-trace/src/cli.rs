@@ -80,6 +80,8 @@ pub enum Command {
         Suspend and resume only the devices, ten times: no real sleep, no wake-up needed.\n  \
         sudo pm-trace suspend --wake 10 --cycles 100 --delay 5 --state mem,freeze --stop-on-finding\n      \
         A hundred cycles, to RAM and to idle in turn, until something is found.\n  \
+        sudo pm-trace suspend --wake 10 --cycles 100 -o run.pmtrace --resume\n      \
+        Go on with such a run behind the cycle in which it was interrupted, by Ctrl-C or by the reset button.\n  \
         sudo pm-trace suspend --live --tee /dev/ttyS1\n      \
         Send the trace over a serial line too, where it survives a reset.\n  \
         sudo pm-trace suspend --live --on-stall panic --stream tcp:192.0.2.1:7000\n      \
@@ -145,13 +147,15 @@ pub enum Command {
         pm-trace summary traces/\n      \
         All traces of a folder.\n  \
         pm-trace summary 6.1.pmtrace 6.12.pmtrace --format markdown\n      \
-        Two kernels, for a mail."
+        Two kernels, for a mail.\n  \
+        pm-trace summary traces/ --format html > summary.html\n      \
+        For a browser, with a picture of all cycles."
     )]
     Summary(SummaryArgs),
     /// Tell what changed from one trace, or folder of traces, to another
     #[command(
         long_about = "Compares two traces, or two folders of traces: what got slower or faster, which devices are resumed \
-        at another place among the others, what is found now and was not before. From five cycles on each side \
+        at another place among the others, what is found now and was not before. From six cycles on each side \
         on, differences that chance would show are left out.\n\n\
         The exit code is 3 if suspend or resume as a whole is slower by more than the threshold, or if something \
         is found that was not before; 0 if not; 1 if a trace cannot be read.",
@@ -241,7 +245,7 @@ pub enum Command {
         do about it."
     )]
     Doctor(DoctorArgs),
-    /// Print the schema of what other programs read: the JSON report, JSON lines, tables
+    /// Print the schema of what other programs read: JSON reports, summaries and comparisons, JSON lines, tables
     Schema(SchemaArgs),
     /// Print shell completions
     #[command(after_long_help = "Examples:\n  \

@@ -4,11 +4,14 @@
 //! memory is bounded by cycles and not by events.
 
 mod diff;
+mod html;
 mod stats;
 mod steps;
 mod text;
 mod times;
 
+#[cfg(test)]
+mod html_tests;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +57,9 @@ pub struct CycleRow {
     pub number: u32,
     /// Kernel release.
     pub kernel: String,
+    /// What was entered: `mem`, `freeze` or `standby`; `test` if a test level stopped it before. Of a cycle that did not get
+    /// there what was asked for, or `unknown`.
+    pub sleep: String,
     /// How it ended.
     pub outcome: Outcome,
     /// How long suspend and resume took.
@@ -66,11 +72,13 @@ pub struct CycleRow {
     pub lost: u64,
 }
 
-/// All cycles of one kernel.
+/// All cycles of one kernel and one kind of sleep: times of different kinds say nothing about each other.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct KernelRow {
     /// Kernel release.
     pub kernel: String,
+    /// Kind of sleep, as in a cycle.
+    pub sleep: String,
     /// Cycles.
     pub cycles: usize,
     /// Cycles that did not come back.
@@ -90,9 +98,11 @@ pub struct Outlier {
     pub file: String,
     /// Number of the cycle in it.
     pub number: u32,
+    /// Kind of sleep, as in a cycle.
+    pub sleep: String,
     /// Its resume, in nanoseconds.
     pub resume: Nanos,
-    /// The median of its kernel, in nanoseconds.
+    /// The median of its kernel and kind of sleep, in nanoseconds.
     pub median: Nanos,
 }
 
@@ -101,6 +111,8 @@ pub struct Outlier {
 pub struct Change {
     /// `suspend` or `resume`.
     pub what: String,
+    /// Kind of sleep, as in a cycle.
+    pub sleep: String,
     /// The kernel before.
     pub from: String,
     /// The kernel after.
@@ -122,6 +134,17 @@ pub struct Unread {
     pub reason: String,
 }
 
+/// A cycle that began and left nothing: pm-trace was frozen with the rest, and the machine did not come back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Unrecorded {
+    /// The trace.
+    pub file: String,
+    /// Number of the cycle in it.
+    pub number: u32,
+    /// Kernel release.
+    pub kernel: String,
+}
+
 /// Many cycles side by side.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Summary {
@@ -129,12 +152,14 @@ pub struct Summary {
     pub schema: u32,
     /// Every cycle, in the order of files.
     pub cycles: Vec<CycleRow>,
-    /// By kernel, in the order of first appearance.
+    /// By kernel and kind of sleep, in the order of first appearance.
     pub kernels: Vec<KernelRow>,
     /// Cycles whose resume stands out, longest first.
     pub outliers: Vec<Outlier>,
     /// Differences between one kernel and the next that are more than chance.
     pub changes: Vec<Change>,
+    /// Cycles that began and of which nothing was recorded.
+    pub unrecorded: Vec<Unrecorded>,
     /// Traces that could not be read.
     pub unread: Vec<Unread>,
 }
@@ -163,22 +188,53 @@ pub fn files(names: &[PathBuf]) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// What one trace has of cycles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// Those recorded.
+    pub cycles: Vec<CycleRow>,
+    /// The last, if it began and nothing of it was recorded.
+    pub unrecorded: Option<Unrecorded>,
+}
+
 /// The cycles of one trace.
 ///
 /// # Errors
 /// It is no readable trace.
-pub fn rows(path: &Path) -> Result<Vec<CycleRow>, crate::trace::Error> {
+pub fn rows(path: &Path) -> Result<Rows, crate::trace::Error> {
     rows_with(path, |_| {})
 }
 
 /// The same, with every event shown to `each`.
-fn rows_with(path: &Path, each: impl FnMut(&Event)) -> Result<Vec<CycleRow>, crate::trace::Error> {
+fn rows_with(path: &Path, each: impl FnMut(&Event)) -> Result<Rows, crate::trace::Error> {
     let explained = Explained::read_with(path, Analysis::default(), each)?;
     let session = explained.session.as_ref();
     let kernel = session.map_or_else(|| "unknown".to_owned(), |session| session.kernel.release.clone());
     let file = path.display().to_string();
-    let row = |cycle: &CycleSummary| row(&file, &kernel, cycle, &explained.findings);
-    Ok(diagnose::cycles(explained.model()).iter().map(row).collect())
+    let asked = session.and_then(|session| session.state.as_deref()).unwrap_or("unknown");
+    let row = |cycle: &CycleSummary| CycleRow {
+        sleep: sleep(cycle, asked).to_owned(),
+        ..row(&file, &kernel, cycle, &explained.findings)
+    };
+    let cycles = diagnose::cycles(explained.model()).iter().map(row).collect();
+    let recorded = explained.model().transition().map_or(0, |last| last.number);
+    let begun = explained.read.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.begun);
+    // A suspend that the kernel refused at once leaves nothing either, but the recording goes on to its end.
+    let is_cut = explained.read.totals.is_none();
+    let unrecorded = (is_cut && begun > recorded).then_some(Unrecorded { file, number: begun, kernel });
+    Ok(Rows { cycles, unrecorded })
+}
+
+/// What the cycle entered (`suspend_state_t` of `machine_suspend`), or was to enter.
+fn sleep<'a>(cycle: &CycleSummary, asked: &'a str) -> &'a str {
+    let entered = cycle.phases.iter().find(|phase| phase.action == "machine_suspend");
+    match entered.map(|phase| phase.value) {
+        Some(1) => "freeze",
+        Some(2) => "standby",
+        Some(3) => "mem",
+        None if cycle.outcome == Outcome::Resumed => "test",
+        _ => asked,
+    }
 }
 
 fn row(file: &str, kernel: &str, cycle: &CycleSummary, findings: &[Finding]) -> CycleRow {
@@ -188,6 +244,7 @@ fn row(file: &str, kernel: &str, cycle: &CycleSummary, findings: &[Finding]) -> 
         file: file.to_owned(),
         number: cycle.number,
         kernel: kernel.to_owned(),
+        sleep: String::new(),
         outcome: cycle.outcome,
         times: times(cycle),
         slowest: cycle.slowest.first().cloned(),
@@ -199,41 +256,50 @@ fn row(file: &str, kernel: &str, cycle: &CycleSummary, findings: &[Finding]) -> 
 impl Summary {
     /// Reads the traces one after the other.
     pub fn of(files: &[PathBuf]) -> Self {
-        let (mut cycles, mut unread) = (Vec::new(), Vec::new());
+        let (mut cycles, mut unrecorded, mut unread) = (Vec::new(), Vec::new(), Vec::new());
         for file in files {
             match rows(file) {
-                Ok(mut rows) => cycles.append(&mut rows),
+                Ok(mut rows) => {
+                    cycles.append(&mut rows.cycles);
+                    unrecorded.extend(rows.unrecorded);
+                }
                 Err(error) => {
                     unread.push(Unread { file: file.display().to_string(), reason: error.to_string() });
                 }
             }
         }
-        Self::new(cycles, unread)
+        Self { unrecorded, ..Self::new(cycles, unread) }
     }
 
     /// Compares the cycles.
     pub fn new(cycles: Vec<CycleRow>, unread: Vec<Unread>) -> Self {
-        let mut names: Vec<&str> = Vec::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
         for cycle in &cycles {
-            if !names.contains(&cycle.kernel.as_str()) {
-                names.push(&cycle.kernel);
+            let key = (cycle.kernel.as_str(), cycle.sleep.as_str());
+            match groups.iter_mut().find(|group| (group.kernel, group.sleep) == key) {
+                Some(group) => group.cycles.push(cycle),
+                None => groups.push(Group { kernel: key.0, sleep: key.1, cycles: vec![cycle] }),
             }
         }
-        let of = |kernel: &str| cycles.iter().filter(|cycle| cycle.kernel == kernel).collect::<Vec<_>>();
-        let kernels: Vec<KernelRow> = names.iter().map(|name| kernel_row(name, &of(name))).collect();
+        let kernels: Vec<KernelRow> = groups.iter().map(Group::row).collect();
         let mut outliers: Vec<Outlier> =
-            names.iter().zip(&kernels).flat_map(|(name, row)| outliers(&of(name), row)).collect();
+            groups.iter().zip(&kernels).flat_map(|(group, row)| outliers(group, row)).collect();
         outliers.sort_by_key(|outlier| std::cmp::Reverse(outlier.resume));
-        let changes = names
-            .windows(2)
-            .flat_map(|pair| changes((pair[0], &of(pair[0])), (pair[1], &of(pair[1]))))
+        let before =
+            |place: usize, to: &Group<'_>| groups[..place].iter().rfind(|from| from.sleep == to.sleep);
+        let changes = groups
+            .iter()
+            .enumerate()
+            .filter_map(|(place, to)| Some(changes(before(place, to)?, to)))
+            .flatten()
             .collect();
-        Self { schema: SCHEMA, kernels, outliers, changes, unread, cycles }
+        Self { schema: SCHEMA, kernels, outliers, changes, unrecorded: Vec::new(), unread, cycles }
     }
 
-    /// Nothing was found in any cycle that is a fault of the machine.
+    /// Every cycle left something, and nothing was found in any that is a fault of the machine.
     pub fn is_clean(&self) -> bool {
-        !self.cycles.iter().flat_map(|cycle| &cycle.found).any(|found| found.kind.is_fault())
+        self.unrecorded.is_empty()
+            && !self.cycles.iter().flat_map(|cycle| &cycle.found).any(|found| found.kind.is_fault())
     }
 
     /// For a terminal.
@@ -246,6 +312,14 @@ impl Summary {
         text::markdown(self)
     }
 
+    /// For a browser: one file.
+    ///
+    /// # Errors
+    /// Never in practice; the template's error is passed on.
+    pub fn html(&self) -> Result<String, askama::Error> {
+        html::html(self)
+    }
+
     /// For programs: one JSON object, indented, with a line feed at its end.
     ///
     /// # Errors
@@ -253,6 +327,26 @@ impl Summary {
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|json| json + "\n")
     }
+}
+
+/// The JSON schema of [`Summary`], which is `docs/summary.schema.json`.
+///
+/// # Errors
+/// Never in practice; the serializer's error is passed on.
+pub fn summary_schema() -> serde_json::Result<String> {
+    schema_of::<Summary>()
+}
+
+/// The JSON schema of [`Diff`], which is `docs/diff.schema.json`.
+///
+/// # Errors
+/// Never in practice; the serializer's error is passed on.
+pub fn diff_schema() -> serde_json::Result<String> {
+    schema_of::<Diff>()
+}
+
+fn schema_of<T: JsonSchema>() -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&schemars::schema_for!(T)).map(|json| json + "\n")
 }
 
 fn suspends(cycles: &[&CycleRow]) -> Vec<Nanos> {
@@ -263,43 +357,56 @@ fn resumes(cycles: &[&CycleRow]) -> Vec<Nanos> {
     cycles.iter().filter_map(|cycle| cycle.times.resume).collect()
 }
 
-fn kernel_row(kernel: &str, cycles: &[&CycleRow]) -> KernelRow {
-    KernelRow {
-        kernel: kernel.to_owned(),
-        cycles: cycles.len(),
-        stuck: cycles.iter().filter(|c| matches!(c.outcome, Outcome::Suspending | Outcome::Resuming)).count(),
-        with_findings: cycles.iter().filter(|cycle| !cycle.found.is_empty()).count(),
-        suspend: Spread::of(suspends(cycles)),
-        resume: Spread::of(resumes(cycles)),
+/// The cycles of one kernel and one kind of sleep.
+struct Group<'a> {
+    kernel: &'a str,
+    sleep: &'a str,
+    cycles: Vec<&'a CycleRow>,
+}
+
+impl Group<'_> {
+    fn row(&self) -> KernelRow {
+        let count = |is: fn(&CycleRow) -> bool| self.cycles.iter().filter(|cycle| is(cycle)).count();
+        KernelRow {
+            kernel: self.kernel.to_owned(),
+            sleep: self.sleep.to_owned(),
+            cycles: self.cycles.len(),
+            stuck: count(|cycle| matches!(cycle.outcome, Outcome::Suspending | Outcome::Resuming)),
+            with_findings: count(|cycle| !cycle.found.is_empty()),
+            suspend: Spread::of(suspends(&self.cycles)),
+            resume: Spread::of(resumes(&self.cycles)),
+        }
     }
 }
 
-fn outliers(cycles: &[&CycleRow], kernel: &KernelRow) -> Vec<Outlier> {
+fn outliers(group: &Group<'_>, kernel: &KernelRow) -> Vec<Outlier> {
+    let cycles = &group.cycles;
     let Some(spread) = kernel.resume.as_ref().filter(|_| cycles.len() >= USUAL) else { return Vec::new() };
     let deviation = stats::median_deviation(&resumes(cycles), spread.median).saturating_mul(OUTLIER);
     let beyond = spread.median.saturating_add(deviation.max(spread.median / 100 * OUTLIER_PERCENT));
     let outlier = |cycle: &&CycleRow| {
         let resume = cycle.times.resume.filter(|&resume| resume > beyond)?;
-        Some(Outlier { file: cycle.file.clone(), number: cycle.number, resume, median: spread.median })
+        let (file, sleep) = (cycle.file.clone(), cycle.sleep.clone());
+        Some(Outlier { file, number: cycle.number, sleep, resume, median: spread.median })
     };
     cycles.iter().filter_map(outlier).collect()
 }
 
-fn changes(from: (&str, &[&CycleRow]), to: (&str, &[&CycleRow])) -> Vec<Change> {
+fn changes(from: &Group<'_>, to: &Group<'_>) -> Vec<Change> {
     let change = |what: &str, before: Vec<Nanos>, after: Vec<Nanos>| {
         let chance = stats::mann_whitney(&before, &after)?;
         let (before, after) = (Spread::of(before)?.median, Spread::of(after)?.median);
         (chance < SIGNIFICANCE).then(|| Change {
             what: what.to_owned(),
-            from: from.0.to_owned(),
-            to: to.0.to_owned(),
+            sleep: to.sleep.to_owned(),
+            from: from.kernel.to_owned(),
+            to: to.kernel.to_owned(),
             before,
             after,
             chance,
         })
     };
-    [change("suspend", suspends(from.1), suspends(to.1)), change("resume", resumes(from.1), resumes(to.1))]
-        .into_iter()
-        .flatten()
-        .collect()
+    let suspend = change("suspend", suspends(&from.cycles), suspends(&to.cycles));
+    let resume = change("resume", resumes(&from.cycles), resumes(&to.cycles));
+    [suspend, resume].into_iter().flatten().collect()
 }

@@ -2,14 +2,14 @@
 
 use super::redact::Redactor;
 use super::{Bundle, BundleError, Member, secrets, trace};
-use crate::diagnose::Explained;
+use crate::diagnose::{Analysis, Explained};
 use crate::doctor;
 use crate::event::Clocks;
 use crate::kernel::system::System;
 use crate::kernel::{config, kmsg};
 use crate::model::Model;
-use crate::report::Report;
-use crate::trace::Session;
+use crate::report::{Report, html};
+use crate::trace::{Session, Trace};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -33,12 +33,7 @@ pub fn gather(
 ) -> Result<Bundle, BundleError> {
     let explained = Explained::read(path)?;
     let (session, model) = (explained.session.as_ref(), explained.model());
-    let report = Report::of(&explained);
     let mut bundle = Bundle::default();
-    let from_trace = "made from the trace";
-    bundle.add("report.md", from_trace, Ok(report.markdown()));
-    bundle.add("report.txt", from_trace, Ok(report.text()));
-    bundle.add("report.json", from_trace, Ok(report.json()?));
     bundle.add("devices.txt", "the trace, and sysfs for attributes", Ok(devices(model, system, session)));
     match session {
         Some(session) => from_machine(&mut bundle, session, model, system, log),
@@ -47,24 +42,65 @@ pub fn gather(
             MACHINE.iter().for_each(|name| bundle.add(name, "", Err(reason.to_owned())));
         }
     }
-    let mut content =
-        std::fs::read(path).map_err(|source| crate::trace::Error::Open { path: path.to_owned(), source })?;
-    let mut origin = "as it was recorded";
-    if redact {
-        let mut redactor = Redactor::new(secrets::known_secrets(system));
-        content = trace::redacted(path, &mut redactor)?;
-        origin = "the recorded events, written anew without what was taken out";
-        for member in &mut bundle.members {
-            member.content = redactor.text(&String::from_utf8_lossy(&member.content)).into_bytes();
-        }
-        for missing in &mut bundle.missing {
-            missing.reason = redactor.text(&missing.reason);
-        }
-        bundle.redacted = Some(redactor.summary());
+    let mut redactor = redact.then(|| Redactor::new(secrets::known_secrets(system)));
+    let trace = trace_member(path, redactor.as_mut())?;
+    let mut notes: Vec<String> = explained.notes.iter().map(ToString::to_string).collect();
+    if let Some(redactor) = &mut redactor {
+        redact_texts(&mut bundle, redactor);
+        notes.iter_mut().for_each(|note| *note = redactor.text(note));
     }
-    let name = "trace.pmtrace".to_owned();
-    bundle.members.insert(0, Member { name, content, origin: origin.to_owned() });
-    Ok(bundle)
+    let mut members = reports(path, &trace.content, notes)?;
+    members.insert(0, trace);
+    members.append(&mut bundle.members);
+    Ok(Bundle { members, missing: bundle.missing, redacted: redactor.map(|redactor| redactor.summary()) })
+}
+
+/// The trace as it goes out.
+fn trace_member(path: &Path, redactor: Option<&mut Redactor>) -> Result<Member, crate::trace::Error> {
+    let (content, origin) = match redactor {
+        Some(redactor) => {
+            let origin = "the recorded events, written anew without what was taken out";
+            (trace::redacted(path, redactor)?, origin)
+        }
+        None => {
+            let open = |source| crate::trace::Error::Open { path: path.to_owned(), source };
+            (std::fs::read(path).map_err(open)?, "as it was recorded")
+        }
+    };
+    Ok(Member { name: "trace.pmtrace".to_owned(), content, origin: origin.to_owned() })
+}
+
+/// What the trace says, in every form that somebody may want to read, made from the bytes that go out: so a report
+/// holds no more than they do. Taking secrets out of a page when it is done would take them out of its script, too, and
+/// put markup in their place. `notes` say what was wrong with the file that these bytes were made from.
+fn reports(path: &Path, trace: &[u8], notes: Vec<String>) -> Result<Vec<Member>, BundleError> {
+    let mut page = html::Gather::default();
+    let trace = Trace::read(path, trace)?;
+    let explained = Explained::of(trace, Analysis::default(), |event| page.apply(event));
+    let mut report = Report::of(&explained);
+    report.loss.notes = notes;
+    let forms = [
+        ("report.md", report.markdown()),
+        ("report.txt", report.text()),
+        ("report.json", report.json()?),
+        ("report.html", page.page(&report)?),
+    ];
+    let member = |(name, text): (&str, String)| Member {
+        name: name.to_owned(),
+        content: text.into_bytes(),
+        origin: "made from the trace".to_owned(),
+    };
+    Ok(forms.map(member).into())
+}
+
+/// Takes secrets out of what the machine says about itself.
+fn redact_texts(bundle: &mut Bundle, redactor: &mut Redactor) {
+    for member in &mut bundle.members {
+        member.content = redactor.text(&String::from_utf8_lossy(&member.content)).into_bytes();
+    }
+    for missing in &mut bundle.missing {
+        missing.reason = redactor.text(&missing.reason);
+    }
 }
 
 /// Members that only the machine of the trace can give.

@@ -130,8 +130,8 @@ fn no_secret_leaves_the_machine() {
     bundle.write(&path).unwrap();
     let members = unpacked(&path);
     let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
-    let files = ["MANIFEST.json", "trace.pmtrace", "report.md", "report.txt", "report.json", "devices.txt"];
-    let machine = ["kernel.txt", "config", "modules.txt", "dmesg.txt", "doctor.txt"];
+    let files = ["MANIFEST.json", "trace.pmtrace", "report.md", "report.txt", "report.json", "report.html"];
+    let machine = ["devices.txt", "kernel.txt", "config", "modules.txt", "dmesg.txt", "doctor.txt"];
     let expected: Vec<String> = files.iter().chain(&machine).map(|name| format!("b/{name}")).collect();
     assert_eq!(names, expected);
     for (name, content) in &members {
@@ -142,6 +142,31 @@ fn no_secret_leaves_the_machine() {
     }
     let sorts: Vec<Sort> = bundle.redacted.unwrap().iter().map(|redacted| redacted.sort).collect();
     assert_eq!(sorts, [Sort::Serial, Sort::Mac, Sort::Uuid, Sort::Host, Sort::User, Sort::Address]);
+}
+
+/// What replaces a secret is a word of the page, not markup that a browser swallows, and the script is not touched:
+/// a user whose name is a word of it would break it otherwise.
+#[test]
+fn the_page_is_whole_without_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = FILES;
+    files[8].1 = "eva:x:1000:1000:Eva Musterfrau:/home/eva:/bin/sh\nvar:x:1001:1001:function:/:/bin/sh\n";
+    let (_root, system) = machine(&files);
+    let trace = folder.path().join("t.pmtrace");
+    write_trace(&trace, true);
+    let page = |redact| {
+        let bundle = gather(&trace, &system, Ok(log()), redact).unwrap();
+        let page = bundle.members.into_iter().find(|member| member.name == "report.html").unwrap();
+        String::from_utf8(page.content).unwrap()
+    };
+    let (redacted, whole) = (page(true), page(false));
+    assert!(whole.contains("eva-QM00001"), "the secret would be in it");
+    assert!(redacted.contains("usb-&#60;host-1&#62;:1"), "its place is seen");
+    for tag in ["<user-", "<serial-", "<mac-", "<host-"] {
+        assert!(!redacted.contains(tag), "{tag}");
+    }
+    let script = |page: &str| page.rsplit_once("<script>").unwrap().1.to_owned();
+    assert_eq!(script(&redacted), script(&whole));
 }
 
 /// The copy is a trace like any other, with everything in it that is no secret.

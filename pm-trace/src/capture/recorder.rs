@@ -73,6 +73,7 @@ pub struct Recorder {
     analysis: Analysis,
     armed: Armed,
     window: u32,
+    begun: u32,
     cycles: u32,
     events: Vec<Event>,
     trouble: Vec<trace::Error>,
@@ -136,6 +137,7 @@ impl Recorder {
             analysis,
             armed,
             window: 0,
+            begun: 0,
             cycles: 0,
             events: Vec::new(),
             trouble: Vec::new(),
@@ -304,11 +306,24 @@ impl Recorder {
         self.drain.losses(&counters, boottime(), &mut self.events);
         self.record();
         let hooks = self.drain.counts(&counters);
-        let checkpoint = Checkpoint { time: boottime(), cycles: self.cycles, hooks: hooks.clone() };
+        let (time, hooks_now) = (boottime(), hooks.clone());
+        let checkpoint = Checkpoint { time, cycles: self.cycles, hooks: hooks_now, begun: self.begun };
         if let Err(error) = self.writer.checkpoint(&checkpoint) {
             self.trouble.push(error);
         }
         Ok(hooks)
+    }
+
+    /// Begins a cycle: notes that in the trace and makes it durable. Of a cycle that does not come back it may be all
+    /// there is.
+    ///
+    /// # Errors
+    /// Counters cannot be read.
+    pub fn begin_cycle(&mut self) -> Result<(), RecordError> {
+        self.begun += 1;
+        self.checkpoint()?;
+        self.sync();
+        Ok(())
     }
 
     /// Ends a cycle: counts it and compares what was sent with what arrived. Drain first, with the window
@@ -358,6 +373,7 @@ impl Recorder {
         self.analysis = Analysis::default();
         self.analysis.set_session(&self.session);
         let cycles = std::mem::take(&mut self.cycles);
+        self.begun = 0;
         old.finish(Totals { clocks, cycles, hooks: hooks?, ..Totals::default() })?;
         Ok(())
     }

@@ -189,6 +189,7 @@ pub fn cycle(
 ) -> Result<Cycle, SuspendError> {
     let _level = options.pm_test.as_deref().map(switches::pm_test).transpose()?;
     let alarm = options.wake.map(WakeAlarm::set).transpose()?;
+    recorder.begin_cycle()?;
     recorder.open_window()?;
     let began = super::recorder::boottime();
     let result = match live {
@@ -200,7 +201,9 @@ pub fn cycle(
     linger(recorder);
     recorder.close_window()?;
     recorder.drain();
-    Ok(Cycle { result, away, integrity: recorder.end_cycle()? })
+    let integrity = recorder.end_cycle()?;
+    recorder.sync();
+    Ok(Cycle { result, away, integrity })
 }
 
 /// Goes on recording until things have calmed down.

@@ -61,6 +61,10 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     /// 'report --format json', as JSON schema
     Report,
+    /// 'summary --format json', as JSON schema
+    Summary,
+    /// 'diff --format json', as JSON schema
+    Diff,
     /// A line of 'export --format jsonl', as JSON schema
     Jsonl,
     /// The tables of 'export --format csv|parquet': their columns, types and meanings

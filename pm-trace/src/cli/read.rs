@@ -146,7 +146,7 @@ pub struct ImportArgs {
 pub enum PlainFormat {
     /// For people
     Text,
-    /// For programs
+    /// For programs ('pm-trace schema diff' describes the JSON)
     Json,
 }
 
@@ -170,8 +170,10 @@ pub enum Format {
     Text,
     /// For a mail or a bug tracker
     Markdown,
-    /// For programs
+    /// For programs ('pm-trace schema summary' describes the JSON)
     Json,
+    /// For a browser: one file, with a dot for each cycle
+    Html,
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -23,6 +23,10 @@ pub struct SuspendArgs {
     /// Suspend and resume so often
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one())]
     pub cycles: u32,
+    /// Go on with the run whose first trace is -o FILE, behind the last cycle that was begun; the rest goes to
+    /// NAME-2.pmtrace beside it, then NAME-3 ... Takes the same --state, --wake, --pm-test and --live
+    #[arg(long, requires = "output", conflicts_with = "force")]
+    pub resume: bool,
     /// Wait so many seconds between two cycles
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub delay: u32,

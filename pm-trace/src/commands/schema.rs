@@ -3,7 +3,7 @@
 use super::{Outcome, show};
 use crate::cli::{SchemaArgs, SchemaOf};
 use crate::text::Form;
-use crate::{export, report};
+use crate::{export, report, runs};
 
 /// Prints the schema of what other programs read.
 ///
@@ -12,6 +12,8 @@ use crate::{export, report};
 pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<Outcome> {
     let schema = match args.of {
         SchemaOf::Report => report::schema()?,
+        SchemaOf::Summary => runs::summary_schema()?,
+        SchemaOf::Diff => runs::diff_schema()?,
         SchemaOf::Jsonl => export::line_schema()?,
         SchemaOf::Tables => export::table_schema()?,
     };

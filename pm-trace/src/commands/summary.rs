@@ -26,6 +26,7 @@ pub(super) fn run(args: &SummaryArgs) -> anyhow::Result<Outcome> {
     match args.format {
         Format::Text => show(&summary.text(text::columns()), Form::Plain)?,
         Format::Markdown => show(&summary.markdown(), Form::Plain)?,
+        Format::Html => show(&summary.html()?, Form::Plain)?,
         Format::Json => show(&summary.json()?, Form::Json)?,
     }
     Ok(if summary.is_clean() { Outcome::Fine } else { Outcome::Found })

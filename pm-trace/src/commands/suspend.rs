@@ -1,18 +1,21 @@
 //! `pm-trace suspend`
 
+use super::progress::Progress;
 use super::recording::{self, Plan};
+use super::resume::Run;
 use super::{Context, Outcome, require_root, say};
 use crate::capture::last_resort::OnStall;
 use crate::capture::memory;
 use crate::capture::recorder::Recorder;
 use crate::capture::suspend::{self, Cycle, Live, LiveOptions, SuspendOptions};
-use crate::cli::{State, SuspendArgs};
+use crate::cli::{OutputArgs, State, SuspendArgs};
 use crate::kernel::sleep::SleepSupport;
 use crate::kernel::system::{self, System};
 use crate::report;
+use crate::text;
 use crate::trace::Mode;
 use anyhow::{Context as _, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -24,20 +27,21 @@ use std::time::{Duration, Instant};
 pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outcome> {
     require_root("suspend", "loading eBPF programs and suspending the machine need it")?;
     let states = states(&args.state, &SleepSupport::probe(&system::Live).states)?;
-    let run: Vec<SuspendOptions> = states.iter().map(|state| options(args, state)).collect();
+    let options: Vec<SuspendOptions> = states.iter().map(|state| options(args, state)).collect();
     if args.live {
-        run.iter().try_for_each(suspend::check_live).context("live mode cannot be had here")?;
+        options.iter().try_for_each(suspend::check_live).context("live mode cannot be had here")?;
         memory::one_heap();
     }
     if args.tui {
         super::live_view::check()?;
     }
+    let Some((done, output)) = place(args)? else { return Ok(Outcome::Fine) };
     let stop = super::stop_flag()?;
     let mode = if args.live { Mode::Live } else { Mode::Watch };
     // Awake, pm-trace watches by itself.
     let watchdog = if args.live { &[] } else { recording::watchdog(&args.watchdog) };
     let stall_after = recording::stall_after(&args.watchdog);
-    let plan = Plan { output: &args.output, mode, state: Some(states.join(",")), stall_after, watchdog };
+    let plan = Plan { output: &output, mode, state: Some(states.join(",")), stall_after, watchdog };
     let (mut recorder, record) = recording::start(&plan, context)?;
     if args.tui {
         let view = super::live_view::companion(&mut recorder, &args.look)?;
@@ -50,7 +54,8 @@ pub(super) fn run(args: &SuspendArgs, context: &Context) -> anyhow::Result<Outco
     {
         log::warn!("{error}; verdicts rest on events alone");
     }
-    let failure = cycles(&mut recorder, args, &run, live.as_ref(), &stop)?;
+    let cycles = Cycles { args, options, done, stop: &stop };
+    let failure = cycles.run(&mut recorder, live.as_ref())?;
     let outcome = recording::finish(recorder)?;
     failure.map_or(Ok(outcome), Err)
 }
@@ -65,35 +70,90 @@ fn options(args: &SuspendArgs, state: &str) -> SuspendOptions {
     }
 }
 
-/// Runs the cycles, in each the next state, and says what became of each. What made a suspend fail is given back.
-fn cycles(
-    recorder: &mut Recorder,
-    args: &SuspendArgs,
-    run: &[SuspendOptions],
-    live: Option<&Live>,
-    stop: &AtomicBool,
-) -> anyhow::Result<Option<anyhow::Error>> {
-    for (number, options) in (1..=args.cycles).zip(run.iter().cycle()) {
-        let cycle = suspend::cycle(recorder, options, live)?;
-        let found = found(recorder);
-        tell(number, args, options, &cycle, &found);
-        recording::tell_trouble(recorder);
-        if let Err(error) = cycle.result {
-            return Ok(Some(anyhow::Error::from(error).context(format!("cycle {number}"))));
-        }
-        if args.stop_on_finding && !found.is_empty() {
-            say("pm-trace: ended after this finding, as --stop-on-finding asks\n");
-            break;
-        }
-        if number < args.cycles {
-            pause(args.delay, stop);
-        }
-        if stop.load(Ordering::Relaxed) {
-            say("pm-trace: stopped by a signal\n");
-            break;
-        }
+/// How many cycles of the run are done, and where the rest is recorded; `None` if there is no rest.
+fn place(args: &SuspendArgs) -> anyhow::Result<Option<(u32, OutputArgs)>> {
+    let Some(first) = args.output.output.as_ref().filter(|_| args.resume) else {
+        return Ok(Some((0, args.output.clone())));
+    };
+    let run = Run::find(first, args, &system::Live)?;
+    if run.done >= args.cycles {
+        say(&format!(
+            "pm-trace: all {} cycles of this run were begun already; nothing was done. To see them: pm-trace summary {}\n",
+            args.cycles,
+            run.names()
+        ));
+        return Ok(None);
     }
-    Ok(None)
+    say(&format!(
+        "pm-trace: {} of {} cycles were begun in {}; the rest goes to {}\n",
+        run.done,
+        args.cycles,
+        run.names(),
+        text::path(&run.next)
+    ));
+    Ok(Some((run.done, OutputArgs { output: Some(run.next), ..args.output.clone() })))
+}
+
+/// The cycles of a run.
+struct Cycles<'a> {
+    args: &'a SuspendArgs,
+    /// What they enter in turn.
+    options: Vec<SuspendOptions>,
+    /// So many were begun before.
+    done: u32,
+    /// A signal asked to stop.
+    stop: &'a AtomicBool,
+}
+
+impl Cycles<'_> {
+    /// Runs them and says what became of each. What made a suspend fail is given back.
+    fn run(&self, recorder: &mut Recorder, live: Option<&Live>) -> anyhow::Result<Option<anyhow::Error>> {
+        let args = self.args;
+        let mut progress = Progress::new(self.done, args.cycles, !args.tui);
+        let turns = (1..=args.cycles).zip(self.options.iter().cycle());
+        for (number, options) in turns.skip(usize::try_from(self.done)?) {
+            let cycle = match live {
+                // Frozen, nobody may wait for the terminal, and the verdict has it to itself.
+                Some(_) => progress.aside(|| suspend::cycle(recorder, options, live))?,
+                None => suspend::cycle(recorder, options, None)?,
+            };
+            let found = found(recorder);
+            progress.aside(|| {
+                tell(number, args, options, &cycle, &found);
+                recording::tell_trouble(recorder);
+            });
+            progress.cycle_ended(!found.is_empty());
+            if let Err(error) = cycle.result {
+                progress.end();
+                return Ok(Some(anyhow::Error::from(error).context(format!("cycle {number}"))));
+            }
+            if args.stop_on_finding && !found.is_empty() {
+                progress.say("pm-trace: ended after this finding, as --stop-on-finding asks\n");
+                break;
+            }
+            if number < args.cycles {
+                pause(args.delay, self.stop);
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                progress.say(&self.stopped(number, recorder.path()));
+                break;
+            }
+        }
+        progress.end();
+        Ok(None)
+    }
+
+    /// What is said when a signal ended the run after this cycle.
+    fn stopped(&self, number: u32, trace: &Path) -> String {
+        if number >= self.args.cycles {
+            return "pm-trace: stopped by a signal\n".to_owned();
+        }
+        let first = self.args.output.output.as_ref().filter(|_| self.args.resume);
+        let (first, next) = (text::path(first.map_or(trace, PathBuf::as_path)), number + 1);
+        format!(
+            "pm-trace: stopped by a signal; with -o {first} --resume the same command goes on with cycle {next}\n"
+        )
+    }
 }
 
 /// What is wrong with the last cycle, each in a line.

@@ -3,7 +3,8 @@
 use super::{Analysis, Finding};
 use crate::event::Event;
 use crate::model::Model;
-use crate::trace::{Error, Note, Session, Trace};
+use crate::trace::{Error, Note, Session, Summary, Trace};
+use std::io::Read;
 use std::path::Path;
 
 /// A trace that was read to its end and explained.
@@ -15,6 +16,8 @@ pub struct Explained {
     pub findings: Vec<Finding>,
     /// What was wrong with the file.
     pub notes: Vec<Note>,
+    /// What was read, and the counters that stood in it.
+    pub read: Summary,
     model: Model,
 }
 
@@ -31,12 +34,12 @@ impl Explained {
     ///
     /// # Errors
     /// As [`Explained::read`].
-    pub fn read_with(
-        path: &Path,
-        mut analysis: Analysis,
-        mut each: impl FnMut(&Event),
-    ) -> Result<Self, Error> {
-        let mut trace = Trace::open(path)?;
+    pub fn read_with(path: &Path, analysis: Analysis, each: impl FnMut(&Event)) -> Result<Self, Error> {
+        Ok(Self::of(Trace::open(path)?, analysis, each))
+    }
+
+    /// The same for a trace that is open already, wherever its bytes are.
+    pub fn of<R: Read>(mut trace: Trace<R>, mut analysis: Analysis, mut each: impl FnMut(&Event)) -> Self {
         if let Some(session) = trace.session() {
             analysis.set_session(session);
         }
@@ -44,12 +47,13 @@ impl Explained {
             analysis.apply(&event);
             each(&event);
         }
-        Ok(Self {
+        Self {
             session: trace.session().cloned(),
             findings: analysis.findings_at_end(),
             notes: trace.notes().to_vec(),
+            read: trace.summary().clone(),
             model: analysis.into_model(),
-        })
+        }
     }
 
     /// What the events add up to.

@@ -8,6 +8,7 @@
 mod bars;
 mod chain;
 mod graph;
+pub(crate) mod shell;
 mod tree;
 mod view;
 
@@ -19,14 +20,16 @@ use crate::diagnose::{Awaited, Severity, awaited, waits};
 use crate::event::Event;
 use crate::history::History;
 use askama::Template;
-use base64::Engine as _;
-use sha2::{Digest as _, Sha256};
+use shell::{STYLE, policy, without_unsafe};
 use std::collections::BTreeMap;
 
-const STYLE: &str = include_str!("html/style.css");
 /// The script, in the order in which its parts need each other.
-const SCRIPT: &str =
-    concat!(include_str!("html/data.js"), include_str!("html/timeline.js"), include_str!("html/page.js"));
+const SCRIPT: &str = concat!(
+    include_str!("html/data.js"),
+    include_str!("html/theme.js"),
+    include_str!("html/timeline.js"),
+    include_str!("html/page.js")
+);
 
 /// What the page shows besides the report. It takes the events in as they come, like the analysis.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +72,7 @@ impl Gather {
         let waits = waits(model);
         let findings = report.findings.iter().enumerate();
         let page = Page {
-            policy: policy(),
+            policy: policy(&[STYLE], &[SCRIPT]),
             style: STYLE,
             script: SCRIPT,
             report,
@@ -108,21 +111,4 @@ struct Page<'a> {
     waits: Vec<view::WaitView>,
     tree: Vec<tree::TreeRow>,
     data: bars::Data,
-}
-
-/// Content security policy: the page's own style and script, by their hashes.
-fn policy() -> String {
-    let hash = |text: &str| base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text));
-    format!(
-        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
-    )
-}
-
-/// Control characters and those that change the direction of text have no place in a page: a line break
-/// and a tab are the template's.
-fn without_unsafe(page: String) -> String {
-    let is_bad = |c: char| crate::text::is_unsafe(c) && !matches!(c, '\n' | '\t');
-    if page.contains(is_bad) { page.replace(is_bad, "\u{fffd}") } else { page }
 }

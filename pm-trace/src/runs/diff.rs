@@ -8,7 +8,7 @@ use crate::event::{Nanos, Step};
 use crate::text::Page;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 /// Version of the JSON comparison.
@@ -17,17 +17,21 @@ pub const SCHEMA: u32 = 1;
 const LEAST: Nanos = 1_000_000;
 /// Most devices told whose order changed.
 const MOVED: usize = 20;
+/// Most lines of each sort in text.
+const LISTED: usize = 12;
+/// Most of them in text.
+const MOVED_TOLD: usize = 6;
 
 /// Something that takes another time now.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Slower {
-    /// `suspend`, `resume`, or `resume of 1:0:0:0 (scsi)`.
+    /// `suspend (mem)`, `resume (mem)`, with the kind of sleep, or `resume of 1:0:0:0 (scsi)`.
     pub what: String,
     /// Median before, in nanoseconds.
     pub before: Nanos,
     /// Median after, in nanoseconds.
     pub after: Nanos,
-    /// Probability that chance alone shows such a difference; `None` for fewer than five cycles on a side.
+    /// Probability that chance alone shows such a difference; `None` for fewer than six cycles on a side.
     pub chance: Option<f64>,
 }
 
@@ -49,6 +53,17 @@ pub struct New {
     pub took: Nanos,
 }
 
+/// Something that was found on one side only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Seen {
+    /// What.
+    pub kind: Kind,
+    /// In one line, without the numbers of tasks, which differ from boot to boot.
+    pub title: String,
+    /// In how many cycles.
+    pub cycles: usize,
+}
+
 /// Two sets of cycles compared.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Diff {
@@ -64,12 +79,15 @@ pub struct Diff {
     pub faster: Vec<Slower>,
     /// Callbacks of a millisecond or more that there were none of before, the longest first.
     pub new: Vec<New>,
-    /// Devices that the PM core resumes at another place among the others than before.
+    /// Devices that the PM core resumes at another place among the others than before: at most 20, those first that
+    /// moved farthest.
     pub moved: Vec<String>,
+    /// How many devices moved.
+    pub moved_count: usize,
     /// What is found now and was not before.
-    pub appeared: Vec<String>,
+    pub appeared: Vec<Seen>,
     /// What was found before and is not now.
-    pub gone: Vec<String>,
+    pub gone: Vec<Seen>,
     /// Percent that a time may grow.
     pub threshold: f64,
 }
@@ -90,28 +108,59 @@ impl Side {
         let mut side = Self::default();
         for file in files {
             let mut steps = std::mem::take(&mut side.steps);
-            side.cycles.extend(super::rows_with(file, |event| steps.take(event))?);
+            side.cycles.extend(super::rows_with(file, |event| steps.take(event))?.cycles);
             // Ids are those of one trace.
             side.steps = steps.next_trace();
         }
         Ok(side)
     }
 
-    fn findings(&self) -> BTreeSet<(Kind, &str)> {
-        let found = self.cycles.iter().flat_map(|cycle| &cycle.found);
-        found.map(|found| (found.kind, found.title.as_str())).collect()
+    /// Cycles without the traces that they are from.
+    #[cfg(test)]
+    pub(super) fn of_rows(cycles: Vec<CycleRow>) -> Self {
+        Self { cycles, ..Self::default() }
     }
+
+    /// What was found, and in how many cycles.
+    fn findings(&self) -> BTreeMap<(Kind, String), usize> {
+        let mut found = BTreeMap::new();
+        for cycle in &self.cycles {
+            let of_cycle: BTreeSet<(Kind, String)> =
+                cycle.found.iter().map(|found| (found.kind, without_task_ids(&found.title))).collect();
+            of_cycle.into_iter().for_each(|key| *found.entry(key).or_default() += 1);
+        }
+        found
+    }
+}
+
+/// `kworker/0:1[46] does not end` of one boot is `kworker/0:1[52] does not end` of another.
+pub(super) fn without_task_ids(title: &str) -> String {
+    let mut parts = title.split('[');
+    let mut generic = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(']') {
+            Some((id, rest)) if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) => {
+                generic.push_str(rest);
+            }
+            _ => {
+                generic.push('[');
+                generic.push_str(part);
+            }
+        }
+    }
+    generic
+}
+
+/// What only `some` has and `others` have not.
+fn only(some: &BTreeMap<(Kind, String), usize>, others: &BTreeMap<(Kind, String), usize>) -> Vec<Seen> {
+    let only = some.iter().filter(|(key, _)| !others.contains_key(*key));
+    only.map(|((kind, title), cycles)| Seen { kind: *kind, title: title.clone(), cycles: *cycles }).collect()
 }
 
 impl Diff {
     /// Compares; a time that grew by more than `threshold` percent is slower.
     pub fn new(before: &Side, after: &Side, threshold: f64) -> Self {
-        let times =
-            |side: &Side, of: fn(&CycleRow) -> Option<Nanos>| side.cycles.iter().filter_map(of).collect();
-        let whole = [
-            compare("suspend", times(before, |c| c.times.suspend), times(after, |c| c.times.suspend)),
-            compare("resume", times(before, |c| c.times.resume), times(after, |c| c.times.resume)),
-        ];
+        let whole = whole(before, after);
         let mut differ: Vec<Slower> = after
             .steps
             .callbacks()
@@ -132,17 +181,20 @@ impl Diff {
         let mut new: Vec<New> = after.steps.callbacks().filter_map(is_new).collect();
         new.sort_by_key(|new| std::cmp::Reverse(new.took));
         let (then, now) = (before.findings(), after.findings());
-        let titles = |found: BTreeSet<&(Kind, &str)>| found.iter().map(|found| found.1.to_owned()).collect();
+        let mut moved = moved(&before.steps, &after.steps);
+        let moved_count = moved.len();
+        moved.truncate(MOVED);
         Self {
             schema: SCHEMA,
             cycles: [before.cycles.len(), after.cycles.len()],
-            whole: whole.into_iter().flatten().collect(),
+            whole,
             slower,
             faster,
             new,
-            moved: moved(&before.steps, &after.steps),
-            appeared: titles(now.difference(&then).collect()),
-            gone: titles(then.difference(&now).collect()),
+            moved,
+            moved_count,
+            appeared: only(&now, &then),
+            gone: only(&then, &now),
             threshold,
         }
     }
@@ -170,26 +222,35 @@ impl Diff {
             format!("{}: {before} -> {after} ({:+.0} %{chance})", slower.what, slower.percent())
         };
         let mut told = |title: &str, lines: Vec<String>| {
-            for (place, line) in lines.iter().enumerate() {
+            for (place, line) in lines.iter().take(LISTED).enumerate() {
                 page.paragraph(&format!("  {:<11}", if place == 0 { title } else { "" }), line);
+            }
+            if let Some(left @ 1..) = lines.len().checked_sub(LISTED) {
+                page.paragraph(&format!("  {:<11}", ""), &format!("and {left} more (--format json has all)"));
             }
         };
         told("whole", self.whole.iter().map(changed).collect());
-        told("appeared", self.appeared.clone());
-        told("gone", self.gone.clone());
+        let seen = |seen: &[Seen], of: usize| -> Vec<String> {
+            seen.iter().map(|seen| format!("{} (in {} of {of} cycles)", seen.title, seen.cycles)).collect()
+        };
+        told("appeared", seen(&self.appeared, after));
+        told("gone", seen(&self.gone, before));
         told("new", self.new.iter().map(|new| format!("{}: {}", new.what, seconds(new.took))).collect());
         told("slower", self.slower.iter().map(changed).collect());
         told("faster", self.faster.iter().map(changed).collect());
         if !self.moved.is_empty() {
-            told(
-                "moved",
-                vec![format!("resumed at another place among the others: {}", self.moved.join(", "))],
-            );
+            let told_of = &self.moved[..self.moved.len().min(MOVED_TOLD)];
+            let rest = match self.moved_count - told_of.len() {
+                0 => String::new(),
+                left => format!(" and {left} more"),
+            };
+            let devices = told_of.join(", ");
+            told("moved", vec![format!("resumed at another place among the others: {devices}{rest}")]);
         }
         if self.whole.iter().any(|whole| whole.chance.is_none()) {
             page.paragraph(
                 "  note       ",
-                "fewer than five cycles on a side: nothing of this can be told from chance",
+                "fewer than six cycles on a side: nothing of this can be told from chance",
             );
         }
         page.into_text()
@@ -204,6 +265,24 @@ impl Diff {
     }
 }
 
+/// Suspend and resume as a whole for each kind of sleep that both sides have.
+fn whole(before: &Side, after: &Side) -> Vec<Slower> {
+    let kinds = |side: &Side| side.cycles.iter().map(|cycle| cycle.sleep.clone()).collect::<BTreeSet<_>>();
+    let times = |side: &Side, sleep: &str, of: fn(&CycleRow) -> Option<Nanos>| {
+        side.cycles.iter().filter(|cycle| cycle.sleep == sleep).filter_map(of).collect()
+    };
+    let parts: [(&str, fn(&CycleRow) -> Option<Nanos>); 2] =
+        [("suspend", |cycle| cycle.times.suspend), ("resume", |cycle| cycle.times.resume)];
+    let mut whole = Vec::new();
+    for sleep in kinds(before).intersection(&kinds(after)) {
+        for (what, of) in parts {
+            let what = format!("{what} ({sleep})");
+            whole.extend(compare(&what, times(before, sleep, of), times(after, sleep, of)));
+        }
+    }
+    whole
+}
+
 fn compare(what: &str, before: Vec<Nanos>, after: Vec<Nanos>) -> Option<Slower> {
     let chance = mann_whitney(&before, &after);
     let (before, after) = (Spread::of(before)?.median, Spread::of(after)?.median);
@@ -216,10 +295,12 @@ fn is_real(slower: &Slower) -> bool {
 }
 
 /// Devices that have to be taken out for the rest to be in the same order on both sides: all that are not in a longest
-/// common subsequence.
+/// common subsequence. Those first that moved farthest.
 fn moved(before: &Steps, after: &Steps) -> Vec<String> {
     let (then, now) = (before.order(Step::Resume), after.order(Step::Resume));
-    let places: std::collections::HashMap<_, usize> = then.iter().enumerate().map(|(n, d)| (*d, n)).collect();
+    let known: BTreeSet<_> = now.iter().copied().collect();
+    let then: Vec<_> = then.into_iter().filter(|device| known.contains(device)).collect();
+    let places: HashMap<_, usize> = then.iter().enumerate().map(|(place, device)| (*device, place)).collect();
     let common: Vec<(usize, _)> =
         now.iter().filter_map(|device| Some((*places.get(device)?, *device))).collect();
     // Patience sorting: the last of the best run of each length, and where each came from.
@@ -236,6 +317,12 @@ fn moved(before: &Steps, after: &Steps) -> Vec<String> {
         stays.insert(number);
         at = from[number];
     }
-    let moved = common.iter().enumerate().filter(|(number, _)| !stays.contains(number));
-    moved.map(|(_, (_, device))| device.to_string()).take(MOVED).collect()
+    let mut moved: Vec<(usize, usize)> = common
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| !stays.contains(number))
+        .map(|(number, (place, _))| (number.abs_diff(*place), number))
+        .collect();
+    moved.sort_by_key(|&(far, number)| (std::cmp::Reverse(far), number));
+    moved.iter().map(|&(_, number)| common[number].1.to_string()).collect()
 }

@@ -1,20 +1,21 @@
 //! Cycles side by side.
 
-use super::{CycleRow, Diff, Side, Summary, files, rows};
+use super::{CycleRow, Diff, Found, Side, Summary, files, rows};
 use crate::diagnose::{Explained, Kind, Outcome};
 use crate::runs::Times;
 use crate::trace::{Overwrite, Session, Totals, Writer};
 use std::path::PathBuf;
 
-fn recorded(name: &str) -> PathBuf {
+pub(super) fn recorded(name: &str) -> PathBuf {
     format!("{}/tests/data/traces/{name}.pmtrace", env!("CARGO_MANIFEST_DIR")).into()
 }
 
-fn cycle(kernel: &str, number: u32, resume: u64) -> CycleRow {
+pub(super) fn cycle(kernel: &str, number: u32, resume: u64) -> CycleRow {
     CycleRow {
         file: format!("{kernel}.pmtrace"),
         number,
         kernel: kernel.to_owned(),
+        sleep: "mem".to_owned(),
         outcome: Outcome::Resumed,
         times: Times { suspend: Some(100_000_000), resume: Some(resume) },
         slowest: None,
@@ -27,7 +28,7 @@ fn cycle(kernel: &str, number: u32, resume: u64) -> CycleRow {
 /// start, `dpm_complete` 4791.85 ms; `machine_suspend` begins at 237.48 ms. The sleep of 3.9 s is in neither.
 #[test]
 fn times_leave_out_the_sleep() {
-    let rows = rows(&recorded("6.1-healthy")).unwrap();
+    let rows = rows(&recorded("6.1-healthy")).unwrap().cycles;
     let [row] = &rows[..] else { panic!("{rows:?}") };
     assert_eq!(row.times.suspend.map(|t| t / 1000), Some(237_482));
     assert_eq!(row.times.resume.map(|t| t / 1000), Some(648_192));
@@ -114,8 +115,94 @@ fn a_stall_that_ended_is_told_by_all_that_read_the_trace() {
     writer.finish(Totals::default()).unwrap();
     let told = Explained::read(&trace).unwrap().findings;
     assert!(told[0].kind == Kind::Stall && told[0].ended.is_some(), "{told:?}");
-    let rows = rows(&trace).unwrap();
+    let rows = rows(&trace).unwrap().cycles;
     assert_eq!(rows[0].found[0].title, told[0].title);
     let (before, after) = (Side::default(), Side::read(std::slice::from_ref(&trace)).unwrap());
-    assert!(Diff::new(&before, &after, 10.0).appeared.iter().any(|title| title.contains(&told[0].title)));
+    assert!(Diff::new(&before, &after, 10.0).appeared.iter().any(|seen| seen.title.contains(&told[0].title)));
+}
+
+/// The number of a task is another one after each boot; what else stands in brackets is part of a name.
+#[test]
+fn findings_of_two_boots_are_the_same() {
+    use super::diff::without_task_ids;
+    assert_eq!(without_task_ids("kworker/0:1[46] and dev[a] [7]"), "kworker/0:1 and dev[a] ");
+    assert_eq!(without_task_ids("a[12"), "a[12");
+    let side = |tid: u32| {
+        let mut row = cycle("6.1", 1, 500);
+        row.found.push(Found { kind: Kind::Stall, title: format!("pm-trace[{tid}] does not end") });
+        Side::of_rows(vec![row.clone(), row])
+    };
+    let diff = Diff::new(&side(1), &side(2), 10.0);
+    assert!(!diff.is_worse() && diff.gone.is_empty(), "{diff:?}");
+    let diff = Diff::new(&Side::default(), &side(2), 10.0);
+    assert_eq!((diff.appeared.len(), diff.appeared[0].cycles), (1, 2));
+}
+
+/// In watch mode nothing of a lockup reaches the file but that the cycle began. It counts, and it is not clean; a
+/// suspend that was refused leaves as little, but its recording was closed.
+#[test]
+fn a_cycle_that_left_nothing_is_told() {
+    use crate::trace::Checkpoint;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, close: bool| {
+        let path = folder.path().join(name);
+        let mut writer = Writer::create(&path, &Session::default(), Overwrite::Refuse).unwrap();
+        let text = include_str!("../../tests/scenarios/stall-that-ended.txt");
+        for event in crate::diagnose::script::events(text) {
+            writer.append(&event).unwrap();
+        }
+        for begun in [1, 2] {
+            writer.checkpoint(&Checkpoint { cycles: 1, begun, ..Checkpoint::default() }).unwrap();
+        }
+        if close {
+            drop(writer.finish(Totals::default()).unwrap())
+        } else {
+            drop(writer)
+        }
+        path
+    };
+    let cut = Summary::of(&[write("cut", false)]);
+    assert_eq!((cut.cycles.len(), cut.unrecorded.len(), cut.unrecorded[0].number), (1, 1, 2));
+    assert!(!cut.is_clean());
+    let text = cut.text(200);
+    assert!(
+        text.starts_with("2 cycles in 1 trace") && text.contains("cycle 2 of cut began and left nothing"),
+        "{text}"
+    );
+    assert_eq!(Summary::of(&[write("closed", true)]).unrecorded, []);
+}
+
+/// A resume from RAM and one from a test level are not compared with each other, within a kernel or between two.
+#[test]
+fn kinds_of_sleep_are_told_apart() {
+    let even = |kernel: &str, sleep: &str, resume: u64| {
+        let row = |n| CycleRow { sleep: sleep.to_owned(), ..cycle(kernel, n, resume + u64::from(n)) };
+        (0..10).map(row).collect::<Vec<_>>()
+    };
+    let before = [even("6.1", "test", 100_000_000), even("6.1", "mem", 900_000_000)].concat();
+    let after = [even("6.12", "mem", 900_000_000), even("6.12", "test", 200_000_000)].concat();
+    let summary = Summary::new([before.clone(), after.clone()].concat(), Vec::new());
+    assert_eq!(summary.kernels.len(), 4);
+    assert!(summary.outliers.is_empty(), "{:?}", summary.outliers);
+    let changes: Vec<_> = summary.changes.iter().map(|c| (c.what.as_str(), c.sleep.as_str())).collect();
+    assert_eq!(changes, [("resume", "test")]);
+    let diff = Diff::new(&Side::of_rows(before), &Side::of_rows(after), 10.0);
+    let whole: Vec<_> = diff.whole.iter().map(|w| (w.what.as_str(), w.percent() > 50.0)).collect();
+    let expected = [
+        ("suspend (mem)", false),
+        ("resume (mem)", false),
+        ("suspend (test)", false),
+        ("resume (test)", true),
+    ];
+    assert_eq!(whole, expected);
+}
+
+/// What was entered is told by the kernel, not by the command line.
+#[test]
+fn the_kind_of_sleep_is_that_of_the_kernel() {
+    let sleeps = |name: &str| {
+        rows(&recorded(name)).unwrap().cycles.into_iter().map(|row| row.sleep).collect::<Vec<_>>()
+    };
+    assert_eq!(sleeps("6.1-healthy"), ["mem"]);
+    assert!(sleeps("6.1-pmlab-abba").iter().all(|sleep| sleep == "test"), "it stops at the devices");
 }

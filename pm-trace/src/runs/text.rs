@@ -1,13 +1,18 @@
 //! The summary for people.
 
-use super::{CycleRow, KernelRow, Summary};
+use super::{Change, CycleRow, KernelRow, Outlier, Summary};
 use crate::diagnose::{Outcome, seconds};
 use crate::event::Nanos;
 use crate::text::{self, Page};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 /// Columns of the Markdown: a mail program breaks longer lines.
 const MARKDOWN: usize = 76;
+/// Most cycles of a trace named that stand out.
+const OUTLIERS: usize = 8;
 
 pub(super) fn text(summary: &Summary, columns: usize) -> String {
     let mut page = Page::new(columns);
@@ -46,20 +51,30 @@ pub(super) fn markdown(summary: &Summary) -> String {
     page.into_text()
 }
 
-fn head(summary: &Summary) -> String {
-    let files: std::collections::BTreeSet<&str> = summary.cycles.iter().map(|c| c.file.as_str()).collect();
+pub(super) fn head(summary: &Summary) -> String {
+    let unrecorded = summary.unrecorded.iter().map(|cycle| cycle.file.as_str());
+    let files: BTreeSet<&str> = summary.cycles.iter().map(|c| c.file.as_str()).chain(unrecorded).collect();
     let found = summary.cycles.iter().filter(|cycle| !cycle.found.is_empty()).count();
     let lost: u64 = summary.cycles.iter().map(|cycle| cycle.lost).sum();
-    let mut head = format!("{} cycles in {} traces, ", summary.cycles.len(), files.len());
+    let cycles = summary.cycles.len() + summary.unrecorded.len();
+    let mut head = format!("{} in {}, ", counted(cycles, "cycle"), counted(files.len(), "trace"));
     // Writing to a String cannot fail.
     let _ = match found {
         0 => write!(head, "nothing wrong found"),
         found => write!(head, "something found in {found}"),
     };
+    if !summary.unrecorded.is_empty() {
+        let _ = write!(head, ", nothing recorded of {}", summary.unrecorded.len());
+    }
     if lost > 0 {
         let _ = write!(head, ", {lost} records lost");
     }
     head
+}
+
+/// `1 cycle`, `2 cycles`
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Rows with their cells below each other; all but the first are figures, to the right.
@@ -81,8 +96,8 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-fn kernel_head(kernel: &KernelRow) -> String {
-    let mut head = format!("{}: {} cycles", kernel.kernel, kernel.cycles);
+pub(super) fn kernel_head(kernel: &KernelRow) -> String {
+    let mut head = format!("{}, {}: {}", kernel.kernel, kernel.sleep, counted(kernel.cycles, "cycle"));
     for (count, what) in [(kernel.stuck, "not back"), (kernel.with_findings, "with something found")] {
         if count > 0 {
             let _ = write!(head, ", {count} {what}");
@@ -91,7 +106,7 @@ fn kernel_head(kernel: &KernelRow) -> String {
     head
 }
 
-fn kernel_rows(kernel: &KernelRow) -> Vec<Vec<String>> {
+pub(super) fn kernel_rows(kernel: &KernelRow) -> Vec<Vec<String>> {
     let mut rows = vec![["", "median", "90 %", "99 %", "longest"].map(str::to_owned).to_vec()];
     for (what, spread) in [("suspend", &kernel.suspend), ("resume", &kernel.resume)] {
         let Some(s) = spread else { continue };
@@ -103,38 +118,66 @@ fn kernel_rows(kernel: &KernelRow) -> Vec<Vec<String>> {
 
 fn told(page: &mut Page, summary: &Summary, lead: &str) {
     page.gap();
-    for change in &summary.changes {
+    for line in told_lines(summary) {
+        page.wrapped(lead, 4, &line);
+    }
+}
+
+/// What stands out, in sentences.
+pub(super) fn told_lines(summary: &Summary) -> Vec<String> {
+    let change = |change: &Change| {
         let word = if change.after > change.before { "slower" } else { "faster" };
-        page.wrapped(
-            lead,
-            4,
-            &format!(
-                "{} is {word} on {} than on {}: median {} instead of {} (by chance alone: p = {})",
-                change.what,
-                change.to,
-                change.from,
-                seconds(change.after),
-                seconds(change.before),
-                Short(change.chance)
-            ),
-        );
-    }
+        format!(
+            "{} ({}) is {word} on {} than on {}: median {} instead of {} (by chance alone: p = {})",
+            change.what,
+            change.sleep,
+            change.to,
+            change.from,
+            seconds(change.after),
+            seconds(change.before),
+            Short(change.chance)
+        )
+    };
+    let mut lines: Vec<String> = summary.changes.iter().map(change).collect();
+    lines.extend(outliers(summary));
+    lines.extend(summary.unrecorded.iter().map(|cycle| {
+        format!(
+            "cycle {} of {} began and left nothing: pm-trace was frozen with the rest, and the machine did not come \
+             back ('suspend --live' stays awake; 'pm-trace recover' looks for what survived)",
+            cycle.number,
+            Names::of(summary).name(&cycle.file)
+        )
+    }));
+    lines.extend(summary.unread.iter().map(|unread| format!("not read: {}", unread.reason)));
+    lines
+}
+
+/// One sentence for each trace: a list as long as the trace would say that nothing stands out.
+fn outliers(summary: &Summary) -> Vec<String> {
+    let names = Names::of(summary);
+    let mut by_file: BTreeMap<(&str, &str), Vec<&Outlier>> = BTreeMap::new();
     for outlier in &summary.outliers {
-        page.wrapped(
-            lead,
-            4,
-            &format!(
-                "cycle {} of {} stands out: resume took {}, the median is {}",
-                outlier.number,
-                file_name(&outlier.file),
-                seconds(outlier.resume),
-                seconds(outlier.median)
-            ),
-        );
+        by_file.entry((&outlier.file, &outlier.sleep)).or_default().push(outlier);
     }
-    for unread in &summary.unread {
-        page.wrapped(lead, 4, &format!("not read: {}", unread.reason));
-    }
+    let sentence = |((file, sleep), outliers): ((&str, &str), Vec<&Outlier>)| {
+        let of = summary.cycles.iter().filter(|cycle| cycle.file == file && cycle.sleep == sleep).count();
+        let told = outliers.iter().take(OUTLIERS);
+        let told: Vec<String> =
+            told.map(|outlier| format!("{} in cycle {}", seconds(outlier.resume), outlier.number)).collect();
+        let rest = match outliers.len().saturating_sub(OUTLIERS) {
+            0 => String::new(),
+            left => format!(" and {left} more"),
+        };
+        let median = outliers.first().map_or(0, |outlier| outlier.median);
+        format!(
+            "{} of {of} resumes of {} stand out ({sleep}; the median is {}): {}{rest}",
+            outliers.len(),
+            names.name(file),
+            seconds(median),
+            told.join(", ")
+        )
+    };
+    by_file.into_iter().map(sentence).collect()
 }
 
 /// A probability: `0.0021`, `3e-9`.
@@ -148,13 +191,13 @@ impl std::fmt::Display for Short {
 
 fn cycles(page: &mut Page, summary: &Summary, lead: &str) {
     let mut rows = vec![["trace", "cycle", "suspend", "resume"].map(str::to_owned).to_vec()];
-    let mut last = "";
-    for cycle in &summary.cycles {
-        let file = if cycle.file == last { String::new() } else { file_name(&cycle.file) };
-        last = &cycle.file;
-        let took = |time: Option<Nanos>| time.map_or_else(|| "-".to_owned(), seconds);
-        let [suspend, resume] = [cycle.times.suspend, cycle.times.resume].map(took);
-        rows.push(vec![file, cycle.number.to_string(), suspend, resume]);
+    let mut last = None;
+    for (cycle, [mut file, number, suspend, resume]) in summary.cycles.iter().zip(cycle_cells(summary)) {
+        if last == Some(&cycle.file) {
+            file.clear();
+        }
+        last = Some(&cycle.file);
+        rows.push(vec![file, number, suspend, resume]);
     }
     let remarks = std::iter::once("slowest step, or what was found".to_owned());
     let remarks = remarks.chain(summary.cycles.iter().map(remark));
@@ -164,12 +207,55 @@ fn cycles(page: &mut Page, summary: &Summary, lead: &str) {
     }
 }
 
-fn file_name(file: &str) -> String {
-    let name = std::path::Path::new(file).file_name();
-    name.map_or_else(|| file.to_owned(), |name| name.to_string_lossy().into_owned())
+/// Of each cycle: its trace, its number, how long suspend and resume took.
+pub(super) fn cycle_cells(summary: &Summary) -> Vec<[String; 4]> {
+    let names = Names::of(summary);
+    let took = |time: Option<Nanos>| time.map_or_else(|| "-".to_owned(), seconds);
+    let cells = |cycle: &CycleRow| {
+        let [suspend, resume] = [cycle.times.suspend, cycle.times.resume].map(took);
+        [names.name(&cycle.file), cycle.number.to_string(), suspend, resume]
+    };
+    summary.cycles.iter().map(cells).collect()
 }
 
-fn remark(cycle: &CycleRow) -> String {
+/// What the traces are called: by their file names, and by their paths where these are the same. What all paths
+/// begin with says nothing.
+struct Names<'a> {
+    shared: BTreeSet<&'a OsStr>,
+    /// Folders that all paths begin with.
+    folders: usize,
+}
+
+impl<'a> Names<'a> {
+    fn of(summary: &'a Summary) -> Self {
+        let files: BTreeSet<&Path> = summary.cycles.iter().map(|cycle| Path::new(&cycle.file)).collect();
+        let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
+        for name in files.iter().filter_map(|file| file.file_name()) {
+            if !seen.insert(name) {
+                shared.insert(name);
+            }
+        }
+        let folders = |file: &Path| file.parent().map_or(0, |folder| folder.components().count());
+        let common =
+            |a: &Path, b: &Path| a.components().zip(b.components()).take_while(|(a, b)| a == b).count();
+        let first = files.first().copied().unwrap_or_else(|| Path::new(""));
+        let folders = files.iter().map(|file| common(first, file).min(folders(file))).min().unwrap_or(0);
+        Self { shared, folders }
+    }
+
+    fn name(&self, file: &str) -> String {
+        let path = Path::new(file);
+        match path.file_name() {
+            Some(name) if self.shared.contains(name) => {
+                path.components().skip(self.folders).collect::<PathBuf>().display().to_string()
+            }
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => file.to_owned(),
+        }
+    }
+}
+
+pub(super) fn remark(cycle: &CycleRow) -> String {
     let outcome = match cycle.outcome {
         Outcome::Resumed => "",
         Outcome::Suspending => "not asleep: ",

@@ -184,6 +184,10 @@ pub struct Checkpoint {
     /// Counters of each hook that ran.
     #[n(2)]
     pub hooks: Vec<HookCounts>,
+    /// Cycles that were begun so far, by a recorder that begins them itself: of the last one this may be all there is.
+    #[n(3)]
+    #[cbor(default)]
+    pub begun: u32,
 }
 
 /// The end of a trace that was closed cleanly.

@@ -223,7 +223,7 @@ impl Writer {
     /// If the file starts to fail; see [`Writer`]. Or if they do not fit a block.
     pub fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         self.flush_block()?;
-        let same = |last: &Checkpoint| last.cycles == checkpoint.cycles && last.hooks == checkpoint.hooks;
+        let same = |last: &Checkpoint| Checkpoint { time: checkpoint.time, ..last.clone() } == *checkpoint;
         if !self.checkpoint.as_ref().is_some_and(same) {
             self.send_cbor(kind::CHECKPOINT, "checkpoint", checkpoint)?;
             self.checkpoint = Some(checkpoint.clone());

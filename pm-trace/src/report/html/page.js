@@ -3,24 +3,10 @@
 (() => {
   const get = (id) => document.getElementById(id);
   const root = document.documentElement;
-  root.classList.add("with-script");
   const data = read(get("data").textContent);
   const view = new Timeline(data);
 
-  // Colours. Where a page from a file may store nothing, the choice lasts as long as the page.
-  const THEMES = ["auto", "dark", "light"];
-  let theme = "auto";
-  try { theme = localStorage.getItem("pm-trace-colours") || theme; } catch { /* not allowed to */ }
-  function useTheme(name) {
-    theme = THEMES.includes(name) ? name : "auto";
-    root.dataset.theme = theme;
-    get("theme").textContent = "Colours: " + theme;
-    view.colour = null;
-    view.draw();
-    try { localStorage.setItem("pm-trace-colours", theme); } catch { /* not allowed to */ }
-  }
-  get("theme").addEventListener("click", () => useTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => useTheme(theme));
+  const useTheme = colours(() => { view.colour = null; view.draw(); });
 
   // Which stretch of time.
   const stretches = windows(data);
@@ -177,7 +163,7 @@
   });
 
   new ResizeObserver(() => view.layout()).observe(view.box);
-  useTheme(theme);
+  useTheme();
   // It opens with what was found first, or else with the last resume.
   const found = stretches.findIndex((stretch) => stretch.found);
   const resumes = stretches.map((stretch) => Boolean(stretch.resume)).lastIndexOf(true);
