@@ -13,8 +13,11 @@ const BLOCK_MAGIC: &[u8] = b"\x9ePMB";
 
 /// Kind of a block that holds counters.
 const CHECKPOINT: u16 = 3;
-/// A payload that is one Zstandard frame, and the most that one may hold.
+/// A payload that is one Zstandard frame; the same behind the words of the format; and the most that one may hold.
 const ZSTD: u16 = 1;
+const WORDS: u16 = 2;
+/// The words, which are part of the format.
+static KNOWN_WORDS: &[u8] = include_bytes!("../../../pm-trace/src/trace/words-1.bin");
 const MAX_UNPACKED: usize = 4 << 20;
 
 /// What the programs of a hook counted, and what of it arrived.
@@ -54,11 +57,14 @@ pub(crate) fn cycles(trace: &[u8]) -> Result<Vec<Hooks>> {
     let mut before = Hooks::new();
     for (packing, payload) in checkpoints(trace) {
         let unpacked;
-        let payload = if packing == ZSTD {
-            unpacked = zstd::bulk::decompress(payload, MAX_UNPACKED)?;
-            &unpacked
-        } else {
-            payload
+        let payload = match packing {
+            ZSTD | WORDS => {
+                let words = if packing == WORDS { KNOWN_WORDS } else { &[] };
+                unpacked =
+                    zstd::bulk::Decompressor::with_dictionary(words)?.decompress(payload, MAX_UNPACKED)?;
+                &unpacked
+            }
+            _ => payload,
         };
         let (number, now) = checkpoint(payload)?;
         // The first checkpoint with a number stands at the end of that cycle; further ones are in the next.
