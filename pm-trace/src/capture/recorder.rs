@@ -31,6 +31,9 @@ pub(super) const LINGER_QUIET: Duration = Duration::from_millis(400);
 /// But no longer than this, on a machine that is never quiet.
 pub(super) const LINGER_MOST: Duration = Duration::from_secs(3);
 
+/// How long a cycle waits for the trace to be on its disk before it begins.
+const DURABLE: Duration = Duration::from_secs(5);
+
 /// How long arming took, and how much is armed.
 #[derive(Clone, Copy, Debug)]
 pub struct Armed {
@@ -323,6 +326,12 @@ impl Recorder {
         self.begun += 1;
         self.checkpoint()?;
         self.sync();
+        if !self.writer.settle(DURABLE) {
+            log::warn!(
+                "the trace is not on its disk after {} s: if this cycle never comes back, --resume may run it again",
+                DURABLE.as_secs()
+            );
+        }
         Ok(())
     }
 

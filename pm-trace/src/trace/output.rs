@@ -68,7 +68,9 @@ struct State {
     trouble: Option<Trouble>,
     /// A failure that nobody was told of yet.
     fresh: bool,
-    sync: bool,
+    /// How often syncing was asked for, and how much of that is done.
+    asked: u64,
+    done: u64,
     stop: bool,
     ended: bool,
 }
@@ -122,11 +124,28 @@ impl Output {
         match &mut self.sink {
             Some(sink) => sink.sync(),
             None => {
-                self.shared.lock().sync = true;
+                self.shared.lock().asked += 1;
                 self.shared.changed.notify_all();
                 Ok(())
             }
         }
+    }
+
+    /// Waits until the thread, if there is one, has done what [`Output::sync`] asked of it so far. False if it has not
+    /// within `timeout`.
+    pub(super) fn settle(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.shared.lock();
+        let asked = state.asked;
+        while self.worker.is_some() && state.done < asked {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // What fails is told, and tried again with the next block.
+            if left.is_zero() || state.trouble.is_some() {
+                return false;
+            }
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
     }
 
     /// Hands the sink to a new thread, a child of the calling one. Does nothing if one has it.
@@ -276,10 +295,13 @@ fn serve(shared: &Shared, sink: &mut dyn Sink, on_error: OnError) {
         if !state.queue.is_empty() {
             continue;
         }
-        if std::mem::take(&mut state.sync) {
+        let asked = state.asked;
+        if state.done < asked {
             drop(state);
             // A failure shows in the next write, or in the sync at the end.
             let _ = shared.pulse.busy(|| sink.sync());
+            shared.lock().done = asked;
+            shared.changed.notify_all();
             continue;
         }
         if state.stop {

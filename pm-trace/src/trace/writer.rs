@@ -241,6 +241,13 @@ impl Writer {
         self.file.sync().map_err(|source| Error::Sync { path: self.path.clone(), source })
     }
 
+    /// Waits until what [`Writer::sync`] asked for is done. False if it is not within `timeout`: the disk is slow, or
+    /// stuck.
+    #[must_use]
+    pub fn settle(&self, timeout: Duration) -> bool {
+        self.file.settle(timeout)
+    }
+
     /// Closes the trace: writes what is pending and the totals, whose counts of events and lost blocks are
     /// filled in, and makes it durable. Waits up to 10 s for an output that blocks.
     ///

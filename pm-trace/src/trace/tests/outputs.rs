@@ -119,6 +119,22 @@ fn noise(seed: u64) -> String {
     (0..64).map(|_| format!("{:016x}", next())).collect()
 }
 
+/// What `--resume` rests on: the note that a cycle begins is in the file before the machine suspends.
+#[test]
+fn what_is_waited_for_is_in_the_file_though_a_thread_writes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pmtrace");
+    let mut writer = Writer::create(&path, &session(), Overwrite::Refuse).unwrap();
+    writer.go_background().unwrap();
+    for begun in 1..20 {
+        writer.append(&phase(begun)).unwrap();
+        writer.checkpoint(&Checkpoint { begun: begun as u32, ..Checkpoint::default() }).unwrap();
+        writer.sync().unwrap();
+        assert!(writer.settle(Duration::from_secs(60)));
+        assert_eq!(events_in(&path).0.len(), begun as usize);
+    }
+}
+
 #[test]
 fn a_second_output_that_blocks_delays_nothing_and_loses_whole_blocks() {
     let dir = tempfile::tempdir().unwrap();
