@@ -49,7 +49,8 @@ pub fn try_read<T: Number>(address: u64) -> (T, i64) {
     let mut value = MaybeUninit::<T>::uninit();
     // SAFETY: the helper checks the address and writes all of the value in any case, and every value is one of `T`.
     unsafe {
-        let error = bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, address as *const _);
+        let error =
+            bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, address as *const _);
         (value.assume_init(), error)
     }
 }

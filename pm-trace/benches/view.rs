@@ -49,10 +49,10 @@ fn repeat(once: &Path, to: &Path) -> anyhow::Result<()> {
     let mut writer = Writer::create(to, &Session::default(), Overwrite::Replace)?;
     let mut later = 0;
     for _ in 0..CYCLES {
-        let (mut trace, mut last) = (Trace::open(once)?, 0);
-        while let Some(event) = trace.next() {
+        let mut last = 0;
+        for event in Trace::open(once)? {
             last = event.time + later;
-            writer.append(&Event { time: last, ..event.clone() })?;
+            writer.append(&Event { time: last, ..event })?;
         }
         later = last;
     }
@@ -225,11 +225,7 @@ fn arrival(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::Wal
     for devices in [300, DEVICES] {
         let path = folder.join(format!("view-cycle-{devices}.pmtrace"));
         large_trace::write(&path, devices).expect("a trace is made");
-        let mut trace = Trace::open(&path).expect("the trace is read");
-        let mut events = Vec::new();
-        while let Some(event) = trace.next() {
-            events.push(event.clone());
-        }
+        let events: Vec<Event> = Trace::open(&path).expect("the trace is read").collect();
         let empty = || App::new(History::new(None), Source::Watch(Watching::default()));
         let mut buffer = screen();
         let count = events.len();

@@ -108,10 +108,8 @@ unsafe fn lock(walk: *mut Walk, wait: &OpenLockWait) -> i64 {
         let dev = DEVICE_LOCKS.get(wait.lock).copied().unwrap_or(0);
         letter(walk, code::LOCK);
         let waiter = task(walk);
-        let owner = Owner {
-            tid: word(owner, Member::TaskTid),
-            comm: embedded(owner, Member::TaskComm).unwrap_or(0),
-        };
+        let owner =
+            Owner { tid: word(owner, Member::TaskTid), comm: embedded(owner, Member::TaskComm).unwrap_or(0) };
         print::lock(walk, &waiter, wait, dev, &owner);
         (*walk).tid = owner.tid;
         string(&raw mut (*walk).comm, owner.comm);
@@ -128,9 +126,7 @@ unsafe fn other(walk: *mut Walk, wait: &OpenWait) -> i64 {
     // SAFETY: by contract.
     unsafe {
         match wait.kind {
-            wait_kind::COMPLETION if is_pending(wait.object) => {
-                completion(walk, wait)
-            }
+            wait_kind::COMPLETION if is_pending(wait.object) => completion(walk, wait),
             wait_kind::QUEUE
                 if word(wait.object, Member::QueuePmOnly) as i32 > 0
                     || word(wait.object, Member::QueueFreezeDepth) as i32 > 0 =>

@@ -85,8 +85,9 @@ pub(super) fn arm(
 fn jobs<'a>(bpf: &'a mut Ebpf, layout: &Layout, watchdog: Option<Flavour>) -> Vec<Job<'a>> {
     let mut programs: BTreeMap<String, &mut Program> =
         bpf.programs_mut().map(|(name, program)| (name.to_owned(), program)).collect();
-    let watchdog = watchdog
-        .and_then(|flavour| programs.remove(flavour.program()).map(|program| Job::Watchdog(flavour, program)));
+    let watchdog = watchdog.and_then(|flavour| {
+        programs.remove(flavour.program()).map(|program| Job::Watchdog(flavour, program))
+    });
     let usable = HOOKS.iter().enumerate().filter(|(_, spec)| unmet(spec, layout).is_none());
     let mut hooks: Vec<(usize, &mut Program)> = usable
         .filter_map(|(index, spec)| programs.remove(spec.hook.program()).map(|program| (index, program)))

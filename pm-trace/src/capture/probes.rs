@@ -141,14 +141,7 @@ impl Probes {
         let control = Array::try_from(control).map_err(|error| ProbeError::Map("CONTROL", error))?;
         let watchdog = take(&mut bpf, "WATCHDOG")?;
         let watchdog = Array::try_from(watchdog).map_err(|error| ProbeError::Map("WATCHDOG", error))?;
-        Ok(Self {
-            links: Links::default(),
-            bpf,
-            placements: Vec::new(),
-            counters,
-            control,
-            watchdog,
-        })
+        Ok(Self { links: Links::default(), bpf, placements: Vec::new(), counters, control, watchdog })
     }
 
     fn load(&mut self, hook: Hook) -> Result<(), String> {

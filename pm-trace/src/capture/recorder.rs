@@ -1,5 +1,6 @@
 //! A recording: programs in the kernel, events to the trace file and to the model.
 
+use super::arming::Placement;
 use super::companion::Companion;
 use super::decode::Decoder;
 use super::drain::Drain;
@@ -7,15 +8,14 @@ use super::head;
 use super::ids::{NoSymbols, Symbolise};
 pub use super::integrity::Integrity;
 pub use super::options::{RecordError, RecordOptions};
-use super::arming::Placement;
 use super::probes::Probes;
 use super::watchdog::{self, Flavour};
 use crate::diagnose::{self, Analysis, Finding};
 use crate::event::{Body, Event, Nanos, TaskRef, whole_microseconds};
-use crate::kernel::symbols::Symbols;
-use crate::kernel::system::System;
 use crate::kernel::clock;
 use crate::kernel::layout::{self, Layout};
+use crate::kernel::symbols::Symbols;
+use crate::kernel::system::System;
 use crate::model::Model;
 use crate::report::Report;
 use crate::trace::{self, Checkpoint, HookCounts, Mode, Overwrite, Session, Status, Totals, Writer};

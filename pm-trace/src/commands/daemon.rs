@@ -27,7 +27,8 @@ pub(super) fn run(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcom
         .with_context(|| format!("cannot create the folder {} for the traces", text::path(&folder)))?;
     let keep = Keep { count: args.keep, bytes: u64::from(args.keep_size) * MIB };
     let first = OutputArgs { output: Some(next(&folder)), ..args.output.clone() };
-    let (stall_after, watchdog) = (recording::stall_after(&args.watchdog), recording::watchdog(&args.watchdog));
+    let (stall_after, watchdog) =
+        (recording::stall_after(&args.watchdog), recording::watchdog(&args.watchdog));
     let plan = Plan { output: &first, mode: Mode::Watch, state: None, stall_after, watchdog };
     let (mut recorder, _) = recording::start(&plan, context)?;
     tidy(&folder, keep, recorder.path());

@@ -1,8 +1,8 @@
 //! `pm-trace probes`
 
 use super::{CannotTrace, Context, Outcome, require_root, show};
-use crate::capture::hooks::{HookSpec, Place};
 use crate::capture::arming::Placement;
+use crate::capture::hooks::{HookSpec, Place};
 use crate::capture::probes::{Probes, ProgramStats};
 use crate::cli::ProbesArgs;
 use crate::kernel::layout::{self, Layout};

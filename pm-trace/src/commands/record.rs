@@ -28,7 +28,8 @@ pub(super) fn run(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcom
     if args.stay_awake {
         return stay_awake(args, context);
     }
-    let (stall_after, watchdog) = (recording::stall_after(&args.watchdog), recording::watchdog(&args.watchdog));
+    let (stall_after, watchdog) =
+        (recording::stall_after(&args.watchdog), recording::watchdog(&args.watchdog));
     let plan = Plan { output: &args.output, mode: Mode::Watch, state: None, stall_after, watchdog };
     let (mut recorder, _) = recording::start(&plan, context)?;
     // Without a command and a number, one transition is what is waited for.

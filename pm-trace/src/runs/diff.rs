@@ -265,13 +265,16 @@ impl Diff {
     }
 }
 
+/// How long a part of a cycle took, if it got there.
+type Part = fn(&CycleRow) -> Option<Nanos>;
+
 /// Suspend and resume as a whole for each kind of sleep that both sides have.
 fn whole(before: &Side, after: &Side) -> Vec<Slower> {
     let kinds = |side: &Side| side.cycles.iter().map(|cycle| cycle.sleep.clone()).collect::<BTreeSet<_>>();
-    let times = |side: &Side, sleep: &str, of: fn(&CycleRow) -> Option<Nanos>| {
+    let times = |side: &Side, sleep: &str, of: Part| {
         side.cycles.iter().filter(|cycle| cycle.sleep == sleep).filter_map(of).collect()
     };
-    let parts: [(&str, fn(&CycleRow) -> Option<Nanos>); 2] =
+    let parts: [(&str, Part); 2] =
         [("suspend", |cycle| cycle.times.suspend), ("resume", |cycle| cycle.times.resume)];
     let mut whole = Vec::new();
     for sleep in kinds(before).intersection(&kinds(after)) {

@@ -155,9 +155,9 @@ fn a_cycle_that_left_nothing_is_told() {
             writer.checkpoint(&Checkpoint { cycles: 1, begun, ..Checkpoint::default() }).unwrap();
         }
         if close {
-            drop(writer.finish(Totals::default()).unwrap())
+            drop(writer.finish(Totals::default()).unwrap());
         } else {
-            drop(writer)
+            drop(writer);
         }
         path
     };

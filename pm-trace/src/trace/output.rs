@@ -291,7 +291,7 @@ fn serve(shared: &Shared, sink: &mut dyn Sink, on_error: OnError) {
             }
             Worked::Nothing => {}
         }
-        let mut state = shared.lock();
+        let state = shared.lock();
         if !state.queue.is_empty() {
             continue;
         }
