@@ -6,9 +6,9 @@ use std::thread;
 
 /// Where in a function a kprobe goes, if the kernel takes it there, in bytes behind its start.
 ///
-/// At a function's start stands a 5-byte no-op for ftrace. A kprobe *on* it goes through ftrace, which walks all its
-/// records each time; one just behind it takes two thirds of the time (text_poke(), and a jump once the kernel has
-/// optimised it; `arm_kprobe` in kernel/kprobes.c). Nothing has run there yet: arguments and stack are as at the start.
+/// At a function's start stands a 5-byte no-op for ftrace. A kprobe *on* it goes through ftrace; one just behind it takes
+/// two thirds of the time (text_poke(), and a jump once the kernel has optimised it; `arm_kprobe` in
+/// kernel/kprobes.c). Nothing has run there yet: arguments and stack are as at the start.
 ///
 /// It cannot be a wrong place. The kernel takes only functions with an ftrace no-op (`within_notrace_func` in
 /// kernel/trace/trace_kprobe.c) and only the start of an instruction (`can_probe` in arch/x86/kernel/kprobes/core.c).
