@@ -211,7 +211,7 @@ fn rows_with(path: &Path, each: impl FnMut(&Event)) -> Result<Rows, crate::trace
     let session = explained.session.as_ref();
     let kernel = session.map_or_else(|| "unknown".to_owned(), |session| session.kernel.release.clone());
     let file = path.display().to_string();
-    let asked = session.and_then(|session| session.state.as_deref()).unwrap_or("unknown");
+    let asked = session.and_then(|session| session.state.as_deref());
     let row = |cycle: &CycleSummary| CycleRow {
         sleep: sleep(cycle, asked).to_owned(),
         ..row(&file, &kernel, cycle, &explained.findings)
@@ -226,14 +226,14 @@ fn rows_with(path: &Path, each: impl FnMut(&Event)) -> Result<Rows, crate::trace
 }
 
 /// What the cycle entered (`suspend_state_t` of `machine_suspend`), or was to enter.
-fn sleep<'a>(cycle: &CycleSummary, asked: &'a str) -> &'a str {
+pub(crate) fn sleep<'a>(cycle: &CycleSummary, asked: Option<&'a str>) -> &'a str {
     let entered = cycle.phases.iter().find(|phase| phase.action == "machine_suspend");
     match entered.map(|phase| phase.value) {
         Some(1) => "freeze",
         Some(2) => "standby",
         Some(3) => "mem",
         None if cycle.outcome == Outcome::Resumed => "test",
-        _ => asked,
+        _ => asked.unwrap_or("unknown"),
     }
 }
 

@@ -223,7 +223,7 @@ def check_kernels(found, summary):
     def spread(spread):
         return tuple(spread[key] for key in ["least", "median", "p90", "most"]) if spread else (None,) * 4
 
-    wanted = [(k["kernel"], k["cycles"], k["stuck"], k["with_findings"], *spread(k["suspend"]), *spread(k["resume"]))
+    wanted = [(k["kernel"], k["sleep"], k["cycles"], k["stuck"], k["with_findings"], *spread(k["suspend"]), *spread(k["resume"]))
               for k in summary["kernels"]]
     equal(found, sorted(wanted))
 

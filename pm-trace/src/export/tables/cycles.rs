@@ -60,6 +60,12 @@ impl Table for Cycles {
             Get::Text(|row| row.session.state.as_deref().and_then(text)),
             "Sleep state that pm-trace asked for; none if something else started the suspend.",
         ),
+        Column::always(
+            "sleep",
+            Get::Text(|row| filled(crate::runs::sleep(&row.cycle.summary, row.session.state.as_deref()))),
+            "The sleep state that it entered, or was to enter: `mem`, `freeze`, `standby`, `unknown`; `test` if it went \
+             no further than a test of the devices.",
+        ),
         Column::maybe("started_at", Get::Time(|row| row.started), "When it began."),
         Column::always(
             "start_ns",
