@@ -31,7 +31,7 @@ pub use scsi::{InFlight, Queue, Quiesced, Sdev, TimedOut};
 pub use sync::{Completion, Lock, Owned, OwnerFrom};
 pub use task::{CommandAsked, Context, DeviceWaiting, Entered, Task, Wait, WaitOn};
 pub use touch::{Touch, TouchKind};
-pub use transition::{Abort, Direction, Loss, PhaseRun, StepTime, Transition, Wakeup};
+pub use transition::{ASLEEP, Abort, Direction, Loss, PhaseRun, StepTime, Transition, Wakeup};
 pub use work::{QueuedBy, Work, WorkQueue};
 
 use crate::event::{Event, Frame, Nanos, ObjId, Stack, SymId, TaskRef};

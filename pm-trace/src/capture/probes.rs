@@ -1,4 +1,4 @@
-//! Loading and attaching the programs, and their counters.
+//! The programs in the kernel, and their counters.
 
 use super::arming::{self, Placement};
 use super::hooks::{HOOKS, HookSpec};

@@ -15,15 +15,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(crate) fn finding(model: &Model, graph: &Graph, now: Nanos, least: Nanos) -> Option<Finding> {
     let transition = model.transition()?;
     let driver = transition.task?;
-    let slept = transition.phases.iter().rposition(|phase| phase.action == "machine_suspend");
-    // The time asleep is added to the clock behind that, when timekeeping is resumed (timekeeping_resume() in
-    // kernel/time/timekeeping.c, by syscore_resume()).
-    let woken = slept.and_then(|slept| {
-        transition.phases[slept..]
-            .iter()
-            .rfind(|phase| matches!(phase.action.as_str(), "machine_suspend" | "syscore_resume"))
-    });
-    if woken.is_some_and(|phase| phase.end.is_none()) {
+    let sleep = transition.sleep();
+    if sleep.is_some_and(|phase| phase.end.is_none()) {
         return None;
     }
     let start = *graph.index.get(&Node::Task(driver.tid))?;
@@ -33,7 +26,7 @@ pub(crate) fn finding(model: &Model, graph: &Graph, now: Nanos, least: Nanos) ->
         .filter_map(|end| Some((root_since(model, graph, end, &came_from)?, end)))
         .min_by_key(|&(began, end)| (began, graph.graph[end]))?;
     // The clock goes on while the machine sleeps; that is nobody's delay.
-    let began = woken.and_then(|phase| phase.end).map_or(began, |woken| began.max(woken));
+    let began = sleep.and_then(|phase| phase.end).map_or(began, |woken| began.max(woken));
     if now.saturating_sub(began.time) < least {
         return None;
     }

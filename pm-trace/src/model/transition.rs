@@ -115,6 +115,10 @@ pub struct Abort<'a> {
     pub failed: Option<&'a StepTime>,
 }
 
+/// Phases inside of which the clock of events is set forward by the time asleep: the first in suspend-to-idle, the second
+/// otherwise (`timekeeping_resume` in kernel/time/timekeeping.c).
+pub const ASLEEP: [&str; 2] = ["machine_suspend", "syscore_resume"];
+
 /// A phase: `dpm_resume`, `CPU_OFF`, ...
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhaseRun {
@@ -210,6 +214,13 @@ impl Transition {
         } else {
             "the transition"
         }
+    }
+
+    /// The last phase so far in which the machine slept or the clock took in that it had ([`ASLEEP`]); `None` if it did
+    /// not get to sleep.
+    pub fn sleep(&self) -> Option<&PhaseRun> {
+        let slept = self.phases.iter().rposition(|phase| phase.action == "machine_suspend")?;
+        self.phases[slept..].iter().rfind(|phase| ASLEEP.contains(&phase.action.as_str()))
     }
 
     /// Why it turned back before the machine slept, if it did. A test level (`/sys/power/pm_test`) turns back too,

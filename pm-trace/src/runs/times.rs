@@ -2,6 +2,7 @@
 
 use crate::diagnose::{CycleSummary, PhaseSummary};
 use crate::event::Nanos;
+use crate::model::ASLEEP;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ pub struct Times {
 }
 
 /// How long the cycle's suspend and resume took, without the time asleep: the clock of events is set forward by it
-/// inside of `syscore_resume` (`timekeeping_resume`), or, in suspend-to-idle, inside of `machine_suspend`.
+/// inside of the phases of [`ASLEEP`].
 pub fn times(cycle: &CycleSummary) -> Times {
     let first = |names: &[&str]| cycle.phases.iter().find(|phase| names.contains(&phase.action.as_str()));
     let last_end = |names: &[&str]| {
@@ -28,9 +29,7 @@ pub fn times(cycle: &CycleSummary) -> Times {
         .map(|phase| phase.start)
         .or_else(|| last_end(&["dpm_suspend", "dpm_suspend_late", "dpm_suspend_noirq", "syscore_suspend"]));
     let began = first(&["dpm_prepare", "dpm_suspend"]).map(|phase| phase.start);
-    let woke = last_end(&["syscore_resume", "machine_suspend"])
-        .filter(|&woke| up.is_some_and(|up| woke <= up))
-        .or(up);
+    let woke = last_end(&ASLEEP).filter(|&woke| up.is_some_and(|up| woke <= up)).or(up);
     let done = last_end(&["dpm_complete"]);
     let span = |from: Option<Nanos>, to: Option<Nanos>| to?.checked_sub(from?);
     Times { suspend: span(began, down), resume: span(woke, done) }
