@@ -49,6 +49,15 @@ pub struct LeftTrace {
     pub report: Report,
 }
 
+/// A report that live mode wrote while the machine was stuck, and whose trace tells nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftReport {
+    /// The file.
+    pub place: String,
+    /// What is in it.
+    pub text: String,
+}
+
 /// All that survived.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recovered {
@@ -56,6 +65,8 @@ pub struct Recovered {
     pub schema: u32,
     /// Traces that end in the middle, the newest first.
     pub traces: Vec<LeftTrace>,
+    /// Reports whose traces are lost, or tell less.
+    pub reports: Vec<LeftReport>,
     /// Findings told in logs, those of a trace not repeated.
     pub told: Vec<Told>,
     /// Every place that was looked at.
@@ -65,7 +76,7 @@ pub struct Recovered {
 /// Looks everywhere.
 pub fn gather(search: &Search) -> Recovered {
     let mut sources = Vec::new();
-    let traces = traces::gather(search, &mut sources);
+    let traces::Left { traces, reports } = traces::gather(search, &mut sources);
     let mut told: Vec<Told> = Vec::new();
     for text in places::texts(search, &mut sources) {
         let mut found = crate::watchdog::findings_in(&text.content);
@@ -91,7 +102,7 @@ pub fn gather(search: &Search) -> Recovered {
         }
     }
     told.retain(|told| !known(told));
-    Recovered { schema: SCHEMA, traces, told, sources }
+    Recovered { schema: SCHEMA, traces, reports, told, sources }
 }
 
 /// Puts a finding with its like.
@@ -123,6 +134,11 @@ impl Recovered {
         traces.chain(self.told.iter().map(|told| told.finding.clone())).collect()
     }
 
+    /// Whether a fault of the machine is told of.
+    pub fn tells_fault(&self) -> bool {
+        !self.reports.is_empty() || self.findings().iter().any(|finding| finding.kind.is_fault())
+    }
+
     /// For people, in so many columns.
     pub fn text_in(&self, columns: usize) -> String {
         show::text(self, columns)
@@ -140,6 +156,7 @@ impl Recovered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::keep::report_beside;
     use std::fs;
 
     const VERDICT: &str = "<10>[ 12.3] pm-trace: LOCKUP  resume stuck for 3.1 s: deadlock, proved (resume of 1:0:0:0 (sr, on ata2) deadlocked)\n\
@@ -192,5 +209,27 @@ mod tests {
         let recovered = gather(&search(dir.path()));
         assert_eq!(recovered.traces.len(), 1, "{:?}", recovered.sources);
         assert!(recovered.text_in(100).contains("LOCKUP"), "{}", recovered.text_in(100));
+    }
+
+    /// The report that live mode wrote may be all that reached the disk; beside a trace that tells it, it is not repeated.
+    #[test]
+    fn a_report_stands_for_a_trace_that_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("var/lib/pm-trace");
+        fs::create_dir_all(&state).unwrap();
+        let trace = state.join("left.pmtrace");
+        fs::write(&trace, "").unwrap();
+        fs::write(report_beside(&trace), "LOCKUP  resume stuck\n").unwrap();
+        let recovered = gather(&search(dir.path()));
+        assert_eq!(recovered.reports.len(), 1, "{:?}", recovered.sources);
+        assert!(recovered.tells_fault());
+        assert!(recovered.text_in(100).contains("LOCKUP  resume stuck"), "{}", recovered.text_in(100));
+
+        let real = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/traces/6.1-rescan-deadlock.pmtrace");
+        let bytes = fs::read(real).unwrap();
+        fs::write(&trace, &bytes[..bytes.len() - 10]).unwrap();
+        let recovered = gather(&search(dir.path()));
+        assert_eq!(recovered.reports, [], "{:?}", recovered.sources);
+        assert!(recovered.sources.iter().any(|source| source.kind == "report" && source.holds_evidence));
     }
 }

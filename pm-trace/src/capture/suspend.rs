@@ -2,7 +2,7 @@
 
 use super::companion;
 use super::freezer::{FreezeError, Frozen};
-use super::guard::{self, Guard};
+use super::guard::{self, Guard, tell};
 use super::last_resort::{LastResort, NoTrigger, OnStall};
 use super::live::{self, Desk};
 use super::memory::{self, Locked};
@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 
 /// How long threads may take to end before user space is thawed.
 const THREADS_END: Duration = Duration::from_secs(5);
+/// How much longer the trace's file may take: a disk may first have to spin up, which takes 10 s and more.
+const DISK_SPINS_UP: Duration = Duration::from_secs(25);
 /// Stack of the collector's thread. Memory is locked, so it is all there.
 const COLLECTOR_STACK: usize = 2 << 20;
 /// And of the guard's.
@@ -242,7 +244,7 @@ fn awake(recorder: &mut Recorder, frozen: &Frozen, live: &Live) -> Result<(), Su
         Err(error) => Err(SuspendError::Record(error.into())),
     };
     let mut left = Vec::new();
-    if !recorder.writer().go_foreground(THREADS_END) {
+    if !(recorder.writer().go_foreground(THREADS_END) || await_disk(recorder, &voice)) {
         left.push("the trace".to_owned());
     }
     left.extend(voice.finish(THREADS_END));
@@ -250,6 +252,18 @@ fn awake(recorder: &mut Recorder, frozen: &Frozen, live: &Live) -> Result<(), Su
         left.push("the view".to_owned());
     }
     if left.is_empty() { result } else { Err(SuspendError::ThreadLeft(left.join(", "))) }
+}
+
+/// Gives the disk more time, and says why user space is still frozen.
+fn await_disk(recorder: &mut Recorder, voice: &Voice) -> bool {
+    let most = DISK_SPINS_UP.as_secs();
+    tell(
+        voice,
+        &format!(
+            "the machine is awake; the trace is still being written, user space waits {most} s for that"
+        ),
+    );
+    recorder.writer().go_foreground(DISK_SPINS_UP)
 }
 
 fn suspend_with_collector(

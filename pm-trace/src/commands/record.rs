@@ -10,6 +10,7 @@ use crate::capture::suspend::{Live, LiveOptions};
 use crate::cli::RecordArgs;
 use crate::kernel::system;
 use crate::trace::Mode;
+use crate::trace::keep::report_beside;
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
@@ -88,7 +89,7 @@ fn stay_awake(args: &RecordArgs, context: &Context) -> anyhow::Result<Outcome> {
         on_stall: OnStall::Wait,
         stream: None,
         tty: None,
-        report: options.output.with_extension("verdict.txt"),
+        report: report_beside(&options.output),
     };
     let live = Live::prepare(&live, &mut recorder)?;
     let cycles = args.cycles.or(Some(1));

@@ -14,6 +14,7 @@ use crate::kernel::system::{self, System};
 use crate::report;
 use crate::text;
 use crate::trace::Mode;
+use crate::trace::keep::report_beside;
 use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -192,7 +193,7 @@ fn live_options(args: &SuspendArgs, trace: &Path) -> LiveOptions {
         on_stall,
         stream: args.stream.clone(),
         tty: args.tty.clone(),
-        report: trace.with_extension("verdict.txt"),
+        report: report_beside(trace),
     }
 }
 

@@ -12,7 +12,7 @@ const ARM: &str = "Next time: 'pm-trace suspend --live' names a lockup while it 
 
 pub(super) fn text(recovered: &Recovered, columns: usize) -> String {
     let mut page = Page::new(columns);
-    let nothing = recovered.traces.is_empty() && recovered.told.is_empty();
+    let nothing = recovered.traces.is_empty() && recovered.reports.is_empty() && recovered.told.is_empty();
     if nothing {
         page.paragraph(
             "NOTHING  ",
@@ -23,20 +23,14 @@ pub(super) fn text(recovered: &Recovered, columns: usize) -> String {
     }
     let mut whole = String::new();
     for left in &recovered.traces {
-        let mut heading = Page::new(columns);
-        heading.paragraph("FROM  ", &format!("the trace {}", left.place));
-        whole.push_str(&heading.into_text());
-        whole.push('\n');
-        whole.push_str(&left.report.text_in(columns));
-        whole.push('\n');
+        part(&mut whole, columns, &format!("the trace {}", left.place), &left.report.text_in(columns));
+    }
+    for left in &recovered.reports {
+        let from = format!("the report {}, written while it was stuck", left.place);
+        part(&mut whole, columns, &from, &left.text);
     }
     for told in &recovered.told {
-        let mut heading = Page::new(columns);
-        heading.paragraph("FROM  ", &told.from.join(", "));
-        whole.push_str(&heading.into_text());
-        whole.push('\n');
-        whole.push_str(&report::verdict_in(&told.finding, columns));
-        whole.push('\n');
+        part(&mut whole, columns, &told.from.join(", "), &report::verdict_in(&told.finding, columns));
     }
     page.gap();
     for (title, holds) in [("found in   ", true), ("nothing in ", false)] {
@@ -45,4 +39,14 @@ pub(super) fn text(recovered: &Recovered, columns: usize) -> String {
         }
     }
     whole + &page.into_text()
+}
+
+/// What one of the places tells, under its name.
+fn part(whole: &mut String, columns: usize, from: &str, text: &str) {
+    let mut heading = Page::new(columns);
+    heading.paragraph("FROM  ", from);
+    whole.push_str(&heading.into_text());
+    whole.push('\n');
+    whole.push_str(text);
+    whole.push('\n');
 }

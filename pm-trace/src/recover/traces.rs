@@ -1,12 +1,13 @@
 //! Traces that a reset cut off.
 
-use super::{LeftTrace, Search, Source};
+use super::{LeftReport, LeftTrace, Search, Source};
 use crate::diagnose;
 use crate::kernel::clock;
 use crate::report::Report;
+use crate::trace::keep::report_beside;
 use crate::trace::{Problem, Session};
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -22,6 +23,17 @@ const EXPLAINED: usize = 5;
 const LOOKED_AT: usize = 200;
 /// Clocks of one boot differ by less, in nanoseconds: the wall clock may have been set.
 const SAME_BOOT: u64 = 5_000_000_000;
+
+/// Most bytes read of a report.
+const MAX_REPORT: u64 = 1 << 20;
+
+/// What survived of recordings.
+#[derive(Default)]
+pub(super) struct Left {
+    pub(super) traces: Vec<LeftTrace>,
+    /// Reports that tell what no trace does.
+    pub(super) reports: Vec<LeftReport>,
+}
 
 /// Remembers where a trace is written, so that `pm-trace recover` finds it after a reset.
 ///
@@ -51,37 +63,23 @@ fn remembered(file: &Path) -> Vec<PathBuf> {
     text.lines().filter(|line| line.starts_with('/')).map(PathBuf::from).collect()
 }
 
-/// The traces that were not closed, explained.
-pub(super) fn gather(search: &Search, sources: &mut Vec<Source>) -> Vec<LeftTrace> {
-    let mut left = Vec::new();
+/// The traces that were not closed, explained, and reports of which the trace is lost.
+pub(super) fn gather(search: &Search, sources: &mut Vec<Source>) -> Left {
+    let mut left = Left::default();
     let (candidates, looked_in) = candidates(search);
     let mut closed = 0;
     for file in candidates {
-        let place = file.display().to_string();
-        let mut add = |holds_evidence, note: String| {
-            sources.push(Source { kind: "trace", place: place.clone(), holds_evidence, note });
-        };
         match explain(&file) {
-            Err(why) => add(false, why),
-            Ok(Explained { closed: true, .. }) => closed += 1,
-            Ok(Explained { report, .. }) if report.cycles.is_empty() => {
-                add(false, "was not closed, and holds no suspend".to_owned());
+            Ok(Explained { closed: true, .. }) => {
+                closed += 1;
+                continue;
             }
-            Ok(_) if left.len() >= EXPLAINED => {
-                add(false, "was not closed either; 'pm-trace report' explains it".to_owned());
-            }
-            Ok(Explained { report, this_boot, .. }) => {
-                let when = if this_boot {
-                    "in this boot: its recorder runs or was killed"
-                } else {
-                    "before a reset"
-                };
-                add(true, format!("was not closed, {when}"));
-                left.push(LeftTrace { place: place.clone(), report });
-            }
+            Ok(explained) => add_trace(&mut left, sources, &file, explained),
+            Err(why) => sources.push(source(&file, false, why)),
         }
+        add_report(&mut left, sources, &report_beside(&file));
     }
-    if left.is_empty() {
+    if left.traces.is_empty() {
         let note = match closed {
             0 => "no trace".to_owned(),
             closed => format!("{closed} traces, all closed as they should; 'pm-trace report' explains them"),
@@ -89,6 +87,53 @@ pub(super) fn gather(search: &Search, sources: &mut Vec<Source>) -> Vec<LeftTrac
         sources.push(Source { kind: "trace", place: looked_in, holds_evidence: false, note });
     }
     left
+}
+
+fn source(file: &Path, holds_evidence: bool, note: String) -> Source {
+    Source { kind: "trace", place: file.display().to_string(), holds_evidence, note }
+}
+
+/// A trace that was not closed.
+fn add_trace(left: &mut Left, sources: &mut Vec<Source>, file: &Path, explained: Explained) {
+    let Explained { report, this_boot, .. } = explained;
+    if report.cycles.is_empty() {
+        return sources.push(source(file, false, "was not closed, and holds no suspend".to_owned()));
+    }
+    if left.traces.len() >= EXPLAINED {
+        let note = "was not closed either; 'pm-trace report' explains it".to_owned();
+        return sources.push(source(file, false, note));
+    }
+    let when = if this_boot { "in this boot: its recorder runs or was killed" } else { "before a reset" };
+    sources.push(source(file, true, format!("was not closed, {when}")));
+    left.traces.push(LeftTrace { place: file.display().to_string(), report });
+}
+
+/// The report that live mode wrote while the machine was stuck, if there is one. It is repeated only if its trace tells
+/// of no fault: it may have reached the disk where the trace did not.
+fn add_report(left: &mut Left, sources: &mut Vec<Source>, file: &Path) {
+    let Ok(text) = read_report(file) else { return };
+    let place = file.display().to_string();
+    let told = left.traces.last().is_some_and(|left| {
+        report_beside(Path::new(&left.place)) == file
+            && left.report.findings.iter().any(|finding| finding.kind.is_fault())
+    });
+    let note =
+        if told { "written while it was stuck, as in the trace" } else { "written while it was stuck" };
+    sources.push(Source {
+        kind: "report",
+        place: place.clone(),
+        holds_evidence: true,
+        note: note.to_owned(),
+    });
+    if !told {
+        left.reports.push(LeftReport { place, text });
+    }
+}
+
+fn read_report(file: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(file)?.take(MAX_REPORT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Files that may be traces, the newest first, and where they were looked for.

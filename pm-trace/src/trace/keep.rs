@@ -5,6 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+/// Where live mode writes the report of a lockup while it lasts: beside the trace.
+pub fn report_beside(trace: &Path) -> PathBuf {
+    trace.with_extension("verdict.txt")
+}
+
 /// How many traces a folder keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
@@ -41,7 +46,7 @@ pub fn keep_last(folder: &Path, keep: Keep, current: &Path) -> io::Result<Vec<Pa
         // The current one counts as one.
         if place + 1 >= keep.count.max(1) || (bytes > keep.bytes && place > 0) {
             fs::remove_file(&path)?;
-            match fs::remove_file(path.with_extension("verdict.txt")) {
+            match fs::remove_file(report_beside(&path)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => removed.push(path),
             }
