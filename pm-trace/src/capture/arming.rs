@@ -51,9 +51,10 @@ pub(super) fn arm(
     watchdog: Option<Flavour>,
 ) -> Result<Vec<Placement>, ProbeError> {
     let _quickly = switches::no_kprobe_optimization();
-    let mut placements: Vec<Result<Place, String>> =
-        HOOKS.iter().map(|spec| Err(unmet(spec, layout).unwrap_or_else(|| NO_PROGRAM.to_owned()))).collect();
-    let jobs = Mutex::new(jobs(bpf, layout, watchdog).into_iter());
+    let unmet: Vec<Option<String>> = HOOKS.iter().map(|spec| unmet(spec, layout)).collect();
+    let jobs = Mutex::new(jobs(bpf, &unmet, watchdog).into_iter());
+    let unplaced = |unmet: Option<String>| Err(unmet.unwrap_or_else(|| NO_PROGRAM.to_owned()));
+    let mut placements: Vec<Result<Place, String>> = unmet.into_iter().map(unplaced).collect();
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         let mut loaders = 0;
@@ -81,14 +82,14 @@ pub(super) fn arm(
     placed.collect()
 }
 
-/// What is to be loaded, in the best order: a kprobe takes the longest to attach.
-fn jobs<'a>(bpf: &'a mut Ebpf, layout: &Layout, watchdog: Option<Flavour>) -> Vec<Job<'a>> {
+/// What is to be loaded, hooks with something `unmet` left out, in the best order: a kprobe takes the longest to attach.
+fn jobs<'a>(bpf: &'a mut Ebpf, unmet: &[Option<String>], watchdog: Option<Flavour>) -> Vec<Job<'a>> {
     let mut programs: BTreeMap<String, &mut Program> =
         bpf.programs_mut().map(|(name, program)| (name.to_owned(), program)).collect();
     let watchdog = watchdog.and_then(|flavour| {
         programs.remove(flavour.program()).map(|program| Job::Watchdog(flavour, program))
     });
-    let usable = HOOKS.iter().enumerate().filter(|(_, spec)| unmet(spec, layout).is_none());
+    let usable = HOOKS.iter().enumerate().filter(|(index, _)| unmet[*index].is_none());
     let mut hooks: Vec<(usize, &mut Program)> = usable
         .filter_map(|(index, spec)| programs.remove(spec.hook.program()).map(|program| (index, program)))
         .collect();
