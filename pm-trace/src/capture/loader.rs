@@ -7,6 +7,27 @@ use pm_trace_common::member::KernelFacts;
 /// The eBPF object, built by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pm-trace-ebpf"));
 
+/// Maps by device, lock or thread, that the kernel fills with all their elements when they are created: that takes the
+/// longest of all maps.
+const CACHES: [&str; 9] = [
+    "DESCRIBED",
+    "PM_COMPLETIONS",
+    "WAITED_COMPLETIONS",
+    "LOCK_WAITS",
+    "RUNTIME_CALLS",
+    "BLOCKED_SINCE",
+    "OPEN_STEPS",
+    "DEVICE_LOCKS",
+    "OPEN_WAITS",
+];
+/// Elements of such a map on a small machine, which has some hundred devices. On others it has what the object says.
+const FEW: u32 = 2048;
+
+/// Whether this machine has little memory, and so few devices and threads.
+pub fn is_small_machine() -> bool {
+    nix::sys::sysinfo::sysinfo().is_ok_and(|info| info.ram_total() < 4 << 30)
+}
+
 /// The facts as the words of the programs' global.
 pub fn words(facts: &KernelFacts) -> Vec<u32> {
     facts.members.iter().copied().chain([facts.request_size, facts.rescan_takes_sdev]).collect()
@@ -19,11 +40,17 @@ pub fn words(facts: &KernelFacts) -> Vec<u32> {
 /// A map cannot be created.
 pub fn load(words: &[u32], buffer: u32, log: bool) -> Result<Ebpf, EbpfError> {
     let log_level: u8 = if log { log::Level::Debug as u8 } else { 0 };
-    loader_without_btf()
+    let mut loader = loader_without_btf();
+    loader
         .override_global("FACTS", words, true)
         .override_global("AYA_LOG_LEVEL", &log_level, false)
-        .map_max_entries("EVENTS", buffer)
-        .load(OBJECT)
+        .map_max_entries("EVENTS", buffer);
+    if is_small_machine() {
+        for cache in CACHES {
+            loader.map_max_entries(cache, FEW);
+        }
+    }
+    loader.load(OBJECT)
 }
 
 /// A loader that did not read the kernel's BTF.

@@ -1,6 +1,7 @@
 //! What `suspend` and `record` share: starting a recording and reporting on it.
 
 use super::{CannotTrace, Context, Outcome, output_path, overwrite, say, show};
+use crate::capture::loader;
 use crate::capture::recorder::{Integrity, RecordError, RecordOptions, Recorder};
 use crate::capture::switches::journal;
 use crate::capture::watchdog::Flavour;
@@ -50,10 +51,8 @@ fn default_buffer(mode: Mode) -> u32 {
         // Emptied all the while, but for the moments without any CPU to do it.
         Mode::Live => 8,
         // Has to last for the whole of suspend and resume. Machines with more devices have more memory.
-        Mode::Watch => {
-            let memory = nix::sys::sysinfo::sysinfo().map_or(0, |info| info.ram_total());
-            if memory < 4 << 30 { 16 } else { 64 }
-        }
+        Mode::Watch if loader::is_small_machine() => 16,
+        Mode::Watch => 64,
     }
 }
 
