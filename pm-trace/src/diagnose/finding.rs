@@ -353,6 +353,9 @@ impl Finding {
     /// The same, of something that was over before the trace ended.
     pub(crate) fn ended(mut self) -> Self {
         self.ended = self.closed_at.zip(self.lasted).map(|(at, lasted)| at.saturating_add(lasted));
+        if self.kind == Kind::Stall {
+            super::stall::over(&mut self);
+        }
         self
     }
 }

@@ -4,7 +4,7 @@ use super::cycle::{link, origin};
 use super::describe::{Namer, step_words};
 use super::finding::{Confidence, Finding, Kind, Link, Severity};
 use super::graph::{Edge, Graph, Node};
-use super::{behind, identity};
+use super::{behind, identity, seconds};
 use crate::event::{Nanos, ObjId, Step};
 use crate::model::{At, Context, Model};
 use petgraph::graph::NodeIndex;
@@ -31,6 +31,19 @@ pub(crate) fn finding(model: &Model, graph: &Graph, now: Nanos, least: Nanos) ->
         return None;
     }
     Some(describe(model, graph, now, &Root { began, end, came_from }))
+}
+
+/// What is said of a stall while it lasts.
+const LASTS: (&str, &str) = ("does not end", "It may still end.");
+
+/// Words of one that is over: it was slow, and no lockup.
+pub(crate) fn over(finding: &mut Finding) {
+    let lasted = finding.lasted.map(seconds).unwrap_or_default();
+    finding.title = finding.title.replace(LASTS.0, &format!("was slow and ended after {lasted}"));
+    finding.explanation = finding
+        .explanation
+        .replace("does not get on", "did not get on")
+        .replace(LASTS.1, "It ended by itself: slow, and no lockup.");
 }
 
 type Origins = BTreeMap<NodeIndex, (NodeIndex, Edge)>;
@@ -189,7 +202,7 @@ fn describe(model: &Model, graph: &Graph, now: Nanos, root: &Root) -> Finding {
         severity: Severity::Warning,
         confidence: Confidence::Likely,
         cycle: transition.map_or(0, |transition| transition.number),
-        title: format!("{subject} does not end"),
+        title: format!("{subject} {}", LASTS.0),
         devices: step.map(|(dev, _)| namer.device_ref(dev)).into_iter().collect(),
         tasks: tasks.iter().map(|&tid| namer.task(model.task_ref(tid))).collect(),
         ordering: None,
@@ -199,7 +212,7 @@ fn describe(model: &Model, graph: &Graph, now: Nanos, root: &Root) -> Finding {
         base: namer.clock.0,
         base_name: transition.map_or("boot", |transition| transition.base_name()).to_owned(),
         confirmed_at: None,
-        explanation: format!("The transition does not get on: {root_text}. It may still end."),
+        explanation: format!("The transition does not get on: {root_text}. {}", LASTS.1),
         advice: advice(&namer, node, &root.came_from, graph, root.end),
         known_issue: None,
         ended: None,

@@ -211,5 +211,7 @@ pub(super) fn times(finding: &Finding) -> String {
             format!("; found unchanged in a look at all blocked tasks at {}", relative(finding.base, at))
         })
         .unwrap_or_default();
-    format!("count from the start of {}{began}{confirmed}", finding.base_name)
+    let ended =
+        finding.ended.map(|at| format!("; last seen at {}, then it went on", relative(finding.base, at)));
+    format!("count from the start of {}{began}{confirmed}{}", finding.base_name, ended.unwrap_or_default())
 }
