@@ -1,7 +1,7 @@
 //! PM state and identity of a device.
 
-use crate::emit::{emit, failed, send};
-use crate::kernel::{container, embedded, offset, pointer, read, string, try_read, word};
+use crate::emit::{Hit, enter_again, failure};
+use crate::kernel::{container, embedded, offset, pointer, read, same, string, try_read, word};
 use crate::maps::DESCRIBED;
 use aya_ebpf::helpers::generated::bpf_loop;
 use core::ffi::c_void;
@@ -46,24 +46,23 @@ pub fn power(dev: u64) -> u32 {
 }
 
 /// Sends the identity of a device and its links, once for each window.
-///
+#[inline(always)]
+pub fn describe(dev: u64, hit: Hit) {
+    describe_in(dev, hit.window(), hit.hook());
+}
+
 /// A function of its own, not inlined: many programs call it, and each has the verifier's limits to itself.
 #[inline(never)]
-pub fn describe(dev: u64, window: u32, hook: Hook) -> u32 {
-    if dev == 0 {
-        return 0;
-    }
+fn describe_in(dev: u64, window: u32, hook: Hook) -> u32 {
     // SAFETY: the value is a plain number, whoever writes it meanwhile.
     if unsafe { DESCRIBED.get(dev) }.copied() == Some(window) {
         return 0;
     }
-    if DESCRIBED.insert(dev, window, 0).is_err() {
-        // Without the note it would be described again and again.
-        failed(hook);
-        return 0;
-    }
+    let Some(hit) = enter_again(hook) else { return 0 };
+    // Without the note it will be described again.
+    hit.failed(failure(DESCRIBED.insert(dev, window, 0)));
     let more = links(dev, hook);
-    emit::<kind_types::DeviceInfo>(hook, |to| {
+    hit.emit::<kind_types::DeviceInfo>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type.
         unsafe {
             (*to).dev = dev;
@@ -97,7 +96,7 @@ fn links(dev: u64, hook: Hook) -> u32 {
     // SAFETY: the callback has the type the helper calls (kernel/bpf/bpf_iter.c, bpf_loop), and the walk
     // outlives the loop. A loop of the helper's is verified once, however often it runs.
     unsafe { bpf_loop(MAX_LINKS, step as *mut c_void, (&raw mut walk).cast(), 0) };
-    u32::from(walk.node != 0 && walk.node != head)
+    1 - (same(walk.node, 0) | same(walk.node, head)) as u32
 }
 
 /// One step of the walk; returns 1 at its end.
@@ -108,15 +107,13 @@ unsafe extern "C" fn link(_: u32, walk: *mut Walk) -> i64 {
         return 1;
     }
     let Some(link) = container(walk.node, Member::LinkSupplierNode) else { return 1 };
-    send::<kind_types::DeviceLink>(
-        walk.hook,
-        pm::DeviceLink {
-            supplier: pointer(link, Member::LinkSupplier),
-            consumer: walk.consumer,
-            flags: word(link, Member::LinkFlags),
-            status: word(link, Member::LinkStatus),
-        },
-    );
+    let Some(hit) = enter_again(walk.hook) else { return 1 };
+    hit.send::<kind_types::DeviceLink>(pm::DeviceLink {
+        supplier: pointer(link, Member::LinkSupplier),
+        consumer: walk.consumer,
+        flags: word(link, Member::LinkFlags),
+        status: word(link, Member::LinkStatus),
+    });
     walk.node = read(walk.node);
     0
 }

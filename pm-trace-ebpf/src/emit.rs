@@ -22,61 +22,98 @@ pub fn window() -> Option<u32> {
     }
 }
 
+/// A hit of a hook while the window is open.
+#[derive(Clone, Copy)]
+pub struct Hit {
+    hook: Hook,
+    window: u32,
+    /// The element of this CPU, which nothing else of this hook touches meanwhile.
+    counters: *mut Counters,
+}
+
 /// Counts a hit of the hook, if the window is open. A program begins with this and ends where it says no.
 #[inline(always)]
-pub fn enter(hook: Hook) -> Option<u32> {
+pub fn enter(hook: Hook) -> Option<Hit> {
     let window = window()?;
-    count(hook, |counters| counters.hits += 1);
-    Some(window)
+    // Every hook has counters. A program that would go on without them is walked twice by the verifier.
+    let counters = COUNTERS.get_ptr_mut(hook as u32)?;
+    // SAFETY: see [`Hit::counters`].
+    unsafe { (*counters).hits += 1 };
+    Some(Hit { hook, window, counters })
 }
 
+/// A hit that is counted already, for functions of their own: none can be handed to them.
 #[inline(always)]
-fn count(hook: Hook, add: impl FnOnce(&mut Counters)) {
-    if let Some(counters) = COUNTERS.get_ptr_mut(hook as u32) {
-        // SAFETY: the element of this CPU, which nothing else of this hook touches meanwhile.
-        add(unsafe { &mut *counters });
+pub fn enter_again(hook: Hook) -> Option<Hit> {
+    Some(Hit { hook, window: 0, counters: COUNTERS.get_ptr_mut(hook as u32)? })
+}
+
+/// 1 if a helper failed, without a branch: as in [`crate::kernel`], each would double the verifier's paths.
+#[inline(always)]
+pub fn failure(result: Result<(), i32>) -> u64 {
+    match result {
+        Ok(()) => 0,
+        Err(error) => i64::from(error) as u64 >> 63,
     }
 }
 
-/// Counts that something a program needed was not to be had: a full map, a fault.
-#[inline(always)]
-pub fn failed(hook: Hook) {
-    count(hook, |counters| counters.errors += 1);
-}
-
-/// Sends a record of kind `K`, whose payload `fill` writes.
-///
-/// `fill` gets uninitialised memory and must write every field; of arrays, as much as their own length
-/// or terminator says.
-#[inline(always)]
-pub fn emit<K: KindOf>(hook: Hook, fill: impl FnOnce(*mut K::Payload))
-where
-    K::Payload: 'static,
-{
-    let Some(mut entry) = EVENTS.reserve::<Record<K::Payload>>(0) else {
-        count(hook, |counters| counters.lost += 1);
-        return;
-    };
-    let record = entry.as_mut_ptr();
-    // SAFETY: the slot has the size of the record; every field is written through raw pointers.
-    unsafe {
-        header(&raw mut (*record).header, hook, K::KIND as u16, size_of::<Record<K::Payload>>() as u16);
-        fill(&raw mut (*record).payload);
+impl Hit {
+    /// Number of the window.
+    #[inline(always)]
+    pub fn window(self) -> u32 {
+        self.window
     }
-    entry.submit(0);
-    count(hook, |counters| counters.records += 1);
-}
 
-/// Sends a record whose payload is at hand.
-#[inline(always)]
-pub fn send<K: KindOf>(hook: Hook, payload: K::Payload)
-where
-    K::Payload: 'static,
-{
-    emit::<K>(hook, |to| {
-        // SAFETY: `emit` hands out memory of the payload's type.
-        unsafe { to.write(payload) }
-    });
+    /// The hook.
+    #[inline(always)]
+    pub fn hook(self) -> Hook {
+        self.hook
+    }
+
+    /// Counts what a program needed and was not to be had: a full map, a fault.
+    #[inline(always)]
+    pub fn failed(self, failures: u64) {
+        // SAFETY: see [`Hit::counters`].
+        unsafe { (*self.counters).errors += failures };
+    }
+
+    /// Sends a record of kind `K`, whose payload `fill` writes.
+    ///
+    /// `fill` gets uninitialised memory and must write every field; of arrays, as much as their own length
+    /// or terminator says.
+    #[inline(always)]
+    pub fn emit<K: KindOf>(self, fill: impl FnOnce(*mut K::Payload))
+    where
+        K::Payload: 'static,
+    {
+        let Some(mut entry) = EVENTS.reserve::<Record<K::Payload>>(0) else {
+            // SAFETY: see [`Hit::counters`].
+            unsafe { (*self.counters).lost += 1 };
+            return;
+        };
+        let record = entry.as_mut_ptr();
+        // SAFETY: the slot has the size of the record; every field is written through raw pointers. The counters as
+        // above.
+        unsafe {
+            let size = size_of::<Record<K::Payload>>() as u16;
+            header(&raw mut (*record).header, self.hook, K::KIND as u16, size);
+            fill(&raw mut (*record).payload);
+            (*self.counters).records += 1;
+        }
+        entry.submit(0);
+    }
+
+    /// Sends a record whose payload is at hand.
+    #[inline(always)]
+    pub fn send<K: KindOf>(self, payload: K::Payload)
+    where
+        K::Payload: 'static,
+    {
+        self.emit::<K>(|to| {
+            // SAFETY: `emit` hands out memory of the payload's type.
+            unsafe { to.write(payload) }
+        });
+    }
 }
 
 /// # Safety

@@ -5,6 +5,7 @@
 //! whether a read went well. Each branch would double the paths that the verifier walks, at every start.
 
 use aya_ebpf::helpers::generated::{bpf_get_stack, bpf_probe_read_kernel, bpf_probe_read_kernel_str};
+use core::hint::black_box;
 use core::mem::MaybeUninit;
 use pm_trace_common::member::{KernelFacts, MISSING, Member};
 use pm_trace_common::{Stack, lock};
@@ -70,16 +71,16 @@ fn member<T: Number + Default>(base: u64, member: Member) -> T {
     }
 }
 
-/// Address of an embedded member; `None` if the base is NULL or the member is missing.
+/// Address of an embedded member; `None` if the member is missing. That of NULL cannot be read, like NULL.
 #[inline(always)]
 pub fn embedded(base: u64, member: Member) -> Option<u64> {
-    if base == 0 { None } else { Some(base + offset(member)?) }
+    Some(base.wrapping_add(offset(member)?))
 }
 
-/// The structure in which `address` is the member.
+/// The structure in which `address` is the member; `None` if the member is missing.
 #[inline(always)]
 pub fn container(address: u64, member: Member) -> Option<u64> {
-    if address == 0 { None } else { Some(address.wrapping_sub(offset(member)?)) }
+    Some(address.wrapping_sub(offset(member)?))
 }
 
 /// A pointer or 8-byte member; 0 if it cannot be had.
@@ -92,6 +93,14 @@ pub fn pointer(base: u64, member: Member) -> u64 {
 #[inline(always)]
 pub fn word(base: u64, member: Member) -> u32 {
     self::member(base, member)
+}
+
+/// 1 if two numbers are the same, without a branch. The black boxes keep the compiler from seeing a comparison, of which
+/// it would make one.
+#[inline(always)]
+pub fn same(one: u64, other: u64) -> u64 {
+    let differs = one ^ other;
+    1 - black_box((differs | black_box(differs.wrapping_neg())) >> 63)
 }
 
 /// Copies a NUL-terminated string; an empty one if it cannot be read.

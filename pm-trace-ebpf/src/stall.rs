@@ -11,7 +11,7 @@ use crate::maps::{OPEN_STEPS, OpenStep, WALK, WATCHDOG};
 use crate::watch::current;
 use aya_ebpf::helpers::generated::{bpf_for_each_map_elem, bpf_ktime_get_ns, bpf_loop};
 use core::ffi::c_void;
-use links::{go_to_step, hop};
+use links::hop;
 use pm_trace_common::watchdog::{MAX_HOPS, State};
 pub use walk::Walk;
 
@@ -111,9 +111,7 @@ unsafe fn report(state: *mut State, quiet: u64) {
         print::stall(walk, state, quiet, oldest.count);
         (*walk).tid = (*state).driver;
         (*walk).comm = (*state).driver_comm;
-        if oldest.dev != 0 {
-            go_to_step(walk, oldest.dev);
-        }
+        (*walk).dev = oldest.dev;
         bpf_loop(MAX_HOPS, step as *mut c_void, core::ptr::null_mut(), 0);
         print::end(walk, (*state).episode);
     }

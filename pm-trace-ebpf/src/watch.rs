@@ -1,7 +1,8 @@
 //! What the watchdog needs to know of what happened so far: the last progress, the steps, waits and works that
 //! are open. The programs that see these things note them here; nothing is sent.
 
-use crate::kernel::{embedded, string};
+use crate::emit::failure;
+use crate::kernel::{embedded, same, string};
 use crate::maps::{
     DEVICE_LOCKS, OPEN_STEPS, OPEN_WAITS, OPEN_WORKS, OpenStep, OpenWait, OpenWork, WATCHDOG, wait_kind,
 };
@@ -28,46 +29,55 @@ fn boottime() -> u64 {
     unsafe { bpf_ktime_get_boot_ns() }
 }
 
-/// Something moved. Writers on several CPUs may overtake each other by what a look of the watchdog does not
-/// notice.
+/// The state, of which there is one.
 #[inline(always)]
-pub fn progress() {
-    if let Some(state) = WATCHDOG.get_ptr_mut(0) {
-        // SAFETY: the element is valid; the helper has no preconditions.
-        unsafe { write_volatile(&raw mut (*state).progress, bpf_ktime_get_ns()) };
-    }
+fn state() -> Option<*mut State> {
+    WATCHDOG.get_ptr_mut(0)
 }
 
-/// A phase begins or ends; `action` is the address of its name. The watchdog looks from the preparation of the
-/// devices until user space is thawed, but not while the machine sleeps: in suspend-to-idle its clock may go on.
+/// Something moved. Writers on several CPUs may overtake each other by what a look of the watchdog does not
+/// notice.
+///
+/// # Safety
+/// `state` must be the element of the map.
 #[inline(always)]
-pub fn phase(action: u64, start: bool) {
+unsafe fn progress(state: *mut State) {
+    // SAFETY: by contract; the helper has no preconditions.
+    unsafe { write_volatile(&raw mut (*state).progress, bpf_ktime_get_ns()) };
+}
+
+/// A phase begins (`start` is 1) or ends (0); `action` is the address of its name. The watchdog looks from the
+/// preparation of the devices until user space is thawed, but not while the machine sleeps: in suspend-to-idle its
+/// clock may go on.
+#[inline(always)]
+pub fn phase(action: u64, start: u32) {
     const PREPARE: u64 = u64::from_ne_bytes(*b"dpm_prep");
     const THAW: u64 = u64::from_ne_bytes(*b"thaw_pro");
     const SLEEP: u64 = u64::from_ne_bytes(*b"machine_");
-    progress();
-    let Some(state) = WATCHDOG.get_ptr_mut(0) else { return };
+    let Some(state) = state() else { return };
     // SAFETY: the element is valid; only phases, which come one after the other, write what is written here.
     unsafe {
+        progress(state);
         let mut name = [0; LABEL_LEN];
         string(&raw mut name, action);
         let beginning = u64::from_ne_bytes(*name.as_ptr().cast::<[u8; 8]>());
-        if beginning == SLEEP {
-            write_volatile(&raw mut (*state).asleep, u32::from(start));
-        } else if start && beginning == PREPARE {
-            drives(state);
-            write_volatile(&raw mut (*state).asleep, 0);
-            write_volatile(&raw mut (*state).active, 1);
-        } else if start && beginning == THAW {
-            write_volatile(&raw mut (*state).active, 0);
-        }
+        let prepares = same(beginning, PREPARE) as u32 & start;
+        let thaws = same(beginning, THAW) as u32 & start;
+        let sleeps = same(beginning, SLEEP) as u32;
+        // Without branches: the verifier would walk all that follows for each.
+        let asleep = (current(&raw const (*state).asleep) & !sleeps & !prepares) | (sleeps & start);
+        let active = (current(&raw const (*state).active) | prepares) & !thaws;
+        write_volatile(&raw mut (*state).asleep, asleep);
+        write_volatile(&raw mut (*state).active, active);
+        // A phase of devices that ends leaves no step; one that begins is the last that began, as is told.
         let step = step_of(&name);
-        if start {
-            // What is told is the last phase that began.
+        let keeps = u32::from(start == 0) & same(step.into(), 0) as u32;
+        (*state).step = step * start + (*state).step * keeps;
+        if start != 0 {
             (*state).phase = name;
-            (*state).step = step;
-        } else if step != 0 {
-            (*state).step = 0;
+        }
+        if prepares != 0 {
+            drives(state);
         }
     }
 }
@@ -91,10 +101,7 @@ fn step_of(phase: &[u8; LABEL_LEN]) -> u32 {
     for (known, value) in STEPS {
         // SAFETY: the sizes are the same, and any bytes are a number.
         let known: [u64; 2] = unsafe { core::mem::transmute(*known) };
-        // Without branches, as in `crate::kernel`.
-        let differs = (name[0] ^ known[0]) | (name[1] ^ known[1]);
-        let is_same = 1 - ((differs | differs.wrapping_neg()) >> 63);
-        step |= value as u64 * is_same;
+        step |= value as u64 * (same(name[0], known[0]) & same(name[1], known[1]));
     }
     step as u32
 }
@@ -113,27 +120,28 @@ unsafe fn drives(state: *mut State) {
 }
 
 /// A device waits for others, which is the first thing that its step of this phase does. Where the beginning of
-/// the step has a program of its own, that has noted it. Returns whether its end will be known.
+/// the step has a program of its own, that has noted it. Returns how much could not be noted: then the end of the step
+/// will not be known.
 #[inline(always)]
-pub fn step_of_phase_begins(dev: u64) -> bool {
-    let Some(state) = WATCHDOG.get_ptr(0) else { return true };
+pub fn step_of_phase_begins(dev: u64) -> u64 {
+    let Some(state) = state() else { return 1 };
     // SAFETY: the element is valid.
     let step = unsafe { (*state).step };
     if step == 0 || step == Step::Suspend as u32 || step == Step::Resume as u32 {
-        return true;
+        return 0;
     }
-    opens(dev, step as u16)
+    opens(state, dev, step as u16)
 }
 
-/// A step of a device begins. Returns whether its end will be known.
+/// A step of a device begins. Returns what [`step_of_phase_begins`] does.
 #[inline(always)]
-pub fn step_begins(dev: u64, step: Step) -> bool {
-    opens(dev, step as u16)
+pub fn step_begins(dev: u64, step: Step) -> u64 {
+    let Some(state) = state() else { return 1 };
+    opens(state, dev, step as u16)
 }
 
 #[inline(always)]
-fn opens(dev: u64, step: u16) -> bool {
-    progress();
+fn opens(state: *mut State, dev: u64, step: u16) -> u64 {
     let mut open = OpenStep {
         since: boottime(),
         tid: tid(),
@@ -141,40 +149,47 @@ fn opens(dev: u64, step: u16) -> bool {
         callback: callback::NOT_CALLED as u16,
         comm: [0; COMM_LEN],
     };
-    // SAFETY: the size is the array's.
-    unsafe { bpf_get_current_comm(open.comm.as_mut_ptr().cast(), COMM_LEN as u32) };
+    // SAFETY: `state` is the element of the map; the size is the array's.
+    unsafe {
+        progress(state);
+        bpf_get_current_comm(open.comm.as_mut_ptr().cast(), COMM_LEN as u32);
+    }
     let locked =
-        embedded(dev, Member::DeviceMutex).is_none_or(|lock| DEVICE_LOCKS.insert(lock, dev, 0).is_ok());
-    OPEN_STEPS.insert(dev, open, 0).is_ok() && locked
+        embedded(dev, Member::DeviceMutex).map_or(0, |lock| failure(DEVICE_LOCKS.insert(lock, dev, 0)));
+    locked | failure(OPEN_STEPS.insert(dev, open, 0))
 }
 
 /// A step of a device has ended.
 #[inline(always)]
 pub fn step_ends(dev: u64) {
-    progress();
+    let Some(state) = state() else { return };
+    // SAFETY: the element is valid.
+    unsafe { progress(state) };
     // One that was not open is none to forget.
     let _ = OPEN_STEPS.remove(dev);
 }
 
 /// A callback of a device begins or returns (a [`callback`] value).
 #[inline(always)]
-pub fn callback_is(dev: u64, state: u32) {
-    progress();
+pub fn callback_is(dev: u64, now: u32) {
+    let Some(state) = state() else { return };
+    // SAFETY: the element is valid.
+    unsafe { progress(state) };
     if let Some(open) = OPEN_STEPS.get_ptr_mut(dev) {
         // SAFETY: the entry is valid, and only the task that carries out the step writes this.
-        unsafe { (*open).callback = state as u16 };
+        unsafe { (*open).callback = now as u16 };
     }
 }
 
-/// The current task is about to wait for `object` ([`wait_kind`]). Returns whether there was room to note it.
+/// The current task is about to wait for `object` ([`wait_kind`]). Returns 1 if that could not be noted.
 #[inline(always)]
-pub fn waits(kind: u32, object: u64) -> bool {
-    OPEN_WAITS.insert(tid(), OpenWait { since: boottime(), object, kind, reserved: 0 }, 0).is_ok()
+pub fn waits(kind: u32, object: u64) -> u64 {
+    failure(OPEN_WAITS.insert(tid(), OpenWait { since: boottime(), object, kind, reserved: 0 }, 0))
 }
 
 /// The current task is about to wait for a completion.
 #[inline(always)]
-pub fn waits_for_completion(completion: u64, timed: bool) -> bool {
+pub fn waits_for_completion(completion: u64, timed: bool) -> u64 {
     waits(if timed { wait_kind::TIMED } else { wait_kind::COMPLETION }, completion)
 }
 

@@ -1,6 +1,6 @@
 //! Contention of sleeping locks.
 
-use crate::emit::{emit, enter, failed, send};
+use crate::emit::{enter, window};
 use crate::kernel::{owner, stack};
 use crate::maps::{LOCK_WAITS, OpenLockWait};
 use crate::watch::tid;
@@ -18,18 +18,19 @@ use pm_trace_common::lock::{self, flags};
 #[raw_tracepoint(tracepoint = "contention_begin")]
 pub fn lock_begin(ctx: RawTracePointContext) -> i32 {
     let wanted = ctx.arg::<u64>(1) as u32;
-    if wanted & flags::SPIN != 0 || enter(Hook::LockBegin).is_none() {
+    if wanted & flags::SPIN != 0 {
         return 0;
     }
+    let Some(hit) = enter(Hook::LockBegin) else { return 0 };
     let address = ctx.arg::<u64>(0);
     // SAFETY: the helper has no preconditions.
     let since = unsafe { bpf_ktime_get_boot_ns() };
     let wait = OpenLockWait { lock: address, flags: wanted, reserved: 0, since };
     if LOCK_WAITS.insert(tid(), wait, 0).is_err() {
-        failed(Hook::LockBegin);
+        hit.failed(1);
         return 0;
     }
-    emit::<kind_types::LockWait>(Hook::LockBegin, |to| {
+    hit.emit::<kind_types::LockWait>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
             (*to).lock = address;
@@ -45,7 +46,7 @@ pub fn lock_begin(ctx: RawTracePointContext) -> i32 {
 /// `trace_contention_end(void *lock, int ret)`
 #[raw_tracepoint(tracepoint = "contention_end")]
 pub fn lock_end(ctx: RawTracePointContext) -> i32 {
-    if crate::emit::window().is_none() {
+    if window().is_none() {
         return 0;
     }
     let tid = tid();
@@ -56,12 +57,14 @@ pub fn lock_end(ctx: RawTracePointContext) -> i32 {
         Some(wait) if wait.lock == address => {}
         _ => return 0,
     }
-    if LOCK_WAITS.remove(tid).is_err() || enter(Hook::LockEnd).is_none() {
+    if LOCK_WAITS.remove(tid).is_err() {
         return 0;
     }
-    send::<kind_types::LockWaitEnd>(
-        Hook::LockEnd,
-        lock::LockWaitEnd { lock: address, result: ctx.arg::<u64>(1) as i32, reserved: 0 },
-    );
+    let Some(hit) = enter(Hook::LockEnd) else { return 0 };
+    hit.send::<kind_types::LockWaitEnd>(lock::LockWaitEnd {
+        lock: address,
+        result: ctx.arg::<u64>(1) as i32,
+        reserved: 0,
+    });
     0
 }

@@ -1,7 +1,7 @@
 //! PM core: phases, steps of devices, callbacks, waits between devices.
 
 use crate::device::{describe, power};
-use crate::emit::{emit, enter, failed, send};
+use crate::emit::{Hit, enter, failure};
 use crate::kernel::{embedded, string};
 use crate::maps::{CONTROL, PM_COMPLETIONS};
 use crate::watch;
@@ -19,20 +19,18 @@ use pm_trace_common::watchdog::callback;
 /// window is closed: if it waits for a transition, the first phase opens it.
 #[raw_tracepoint(tracepoint = "suspend_resume")]
 pub fn phase(ctx: RawTracePointContext) -> i32 {
-    let start = ctx.arg::<u64>(2) as u8;
+    let start = u32::from(ctx.arg::<u64>(2) as u8);
     if start != 0 {
         open_window(&ctx);
     }
-    if enter(Hook::Phase).is_none() {
-        return 0;
-    }
-    watch::phase(ctx.arg(0), start != 0);
-    emit::<kind_types::Phase>(Hook::Phase, |to| {
+    let Some(hit) = enter(Hook::Phase) else { return 0 };
+    watch::phase(ctx.arg(0), start);
+    hit.emit::<kind_types::Phase>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type.
         unsafe {
             string(&raw mut (*to).action, ctx.arg::<u64>(0));
             (*to).value = ctx.arg::<u64>(1) as i32;
-            (*to).start = u32::from(start);
+            (*to).start = start;
         }
     });
     0
@@ -52,12 +50,10 @@ fn open_window(ctx: &RawTracePointContext) {
 
 /// The end of a step is seen as the completion of the device's PM completion.
 #[inline(always)]
-fn expect_end(hook: Hook, dev: u64) {
-    if let Some(completion) = embedded(dev, Member::DevicePmCompletion)
-        && PM_COMPLETIONS.insert(completion, dev, 0).is_err()
-    {
-        // The end of this step will not be seen.
-        failed(hook);
+fn expect_end(hit: Hit, dev: u64) {
+    if let Some(completion) = embedded(dev, Member::DevicePmCompletion) {
+        // One that finds no room is not seen to end.
+        hit.failed(failure(PM_COMPLETIONS.insert(completion, dev, 0)));
     }
 }
 
@@ -67,24 +63,19 @@ fn expect_end(hook: Hook, dev: u64) {
 /// steps between them are seen by their first act, [`device_wait`].
 #[inline(always)]
 fn step(ctx: &ProbeContext, hook: Hook, step: Step) -> u32 {
-    let Some(window) = enter(hook) else { return 0 };
+    let Some(hit) = enter(hook) else { return 0 };
     let Some(dev) = ctx.arg::<u64>(0) else { return 0 };
     if matches!(step, Step::Suspend) {
-        describe(dev, window, hook);
+        describe(dev, hit);
     }
-    expect_end(hook, dev);
-    if !watch::step_begins(dev, step) {
-        failed(hook);
-    }
-    send::<kind_types::StepStart>(
-        hook,
-        pm::StepStart {
-            dev,
-            power: power(dev),
-            step: step as u16,
-            is_async: u16::from(ctx.arg::<u64>(2).unwrap_or(0) as u8 != 0),
-        },
-    );
+    expect_end(hit, dev);
+    hit.failed(watch::step_begins(dev, step));
+    hit.send::<kind_types::StepStart>(pm::StepStart {
+        dev,
+        power: power(dev),
+        step: step as u16,
+        is_async: u16::from(ctx.arg::<u64>(2).unwrap_or(0) as u8),
+    });
     0
 }
 
@@ -103,11 +94,9 @@ pub fn resume(ctx: ProbeContext) -> u32 {
 /// `trace_device_pm_callback_start(struct device *dev, const char *pm_ops, int event)`
 #[raw_tracepoint(tracepoint = "device_pm_callback_start")]
 pub fn callback_start(ctx: RawTracePointContext) -> i32 {
-    if enter(Hook::CallbackStart).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(Hook::CallbackStart) else { return 0 };
     watch::callback_is(ctx.arg(0), callback::RUNNING);
-    emit::<kind_types::CallbackStart>(Hook::CallbackStart, |to| {
+    hit.emit::<kind_types::CallbackStart>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type.
         unsafe {
             (*to).dev = ctx.arg(0);
@@ -122,14 +111,13 @@ pub fn callback_start(ctx: RawTracePointContext) -> i32 {
 /// `trace_device_pm_callback_end(struct device *dev, int error)`
 #[raw_tracepoint(tracepoint = "device_pm_callback_end")]
 pub fn callback_end(ctx: RawTracePointContext) -> i32 {
-    if enter(Hook::CallbackEnd).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(Hook::CallbackEnd) else { return 0 };
     watch::callback_is(ctx.arg(0), callback::RETURNED);
-    send::<kind_types::CallbackEnd>(
-        Hook::CallbackEnd,
-        pm::CallbackEnd { dev: ctx.arg(0), error: ctx.arg::<u64>(1) as i32, reserved: 0 },
-    );
+    hit.send::<kind_types::CallbackEnd>(pm::CallbackEnd {
+        dev: ctx.arg(0),
+        error: ctx.arg::<u64>(1) as i32,
+        reserved: 0,
+    });
     0
 }
 
@@ -153,38 +141,29 @@ pub fn wait_for_dev(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn device_wait(ctx: &ProbeContext, hook: Hook, why: u32) -> u32 {
-    if enter(hook).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(hook) else { return 0 };
     let Some(dev) = ctx.arg::<u64>(0) else { return 0 };
     let second = ctx.arg::<u64>(1).unwrap_or(0);
     let explicit = why == device_wait::EXPLICIT;
     if !explicit {
-        expect_end(hook, dev);
-        if !watch::step_of_phase_begins(dev) {
-            failed(hook);
-        }
+        expect_end(hit, dev);
+        hit.failed(watch::step_of_phase_begins(dev));
     }
-    send::<kind_types::DeviceWait>(
-        hook,
-        pm::DeviceWait {
-            dev,
-            target: if explicit { second } else { 0 },
-            why,
-            is_async: u32::from(!explicit && second as u8 != 0),
-            power: if explicit { 0 } else { power(dev) },
-            reserved: 0,
-        },
-    );
+    hit.send::<kind_types::DeviceWait>(pm::DeviceWait {
+        dev,
+        target: if explicit { second } else { 0 },
+        why,
+        is_async: if explicit { 0 } else { u32::from(second as u8) },
+        power: if explicit { 0 } else { power(dev) },
+        reserved: 0,
+    });
     0
 }
 
 #[inline(always)]
 fn wakeup(ctx: &RawTracePointContext, hook: Hook, active: bool) -> i32 {
-    if enter(hook).is_none() {
-        return 0;
-    }
-    emit::<kind_types::WakeupSource>(hook, |to| {
+    let Some(hit) = enter(hook) else { return 0 };
+    hit.emit::<kind_types::WakeupSource>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type.
         unsafe {
             (*to).active = u32::from(active);

@@ -1,7 +1,7 @@
 //! Runtime PM: who asks for a device, and who gets it there.
 
 use crate::device::{describe, power};
-use crate::emit::{emit, enter, failed, send, window};
+use crate::emit::{enter, failure, window};
 use crate::kernel::{stack, word};
 use crate::maps::RUNTIME_CALLS;
 use aya_ebpf::EbpfContext as _;
@@ -28,18 +28,19 @@ fn key(dev: u64) -> [u64; 2] {
 /// Only calls that find the device in another state than asked for say anything: the others return at once.
 #[inline(always)]
 fn call(ctx: &RawTracePointContext, hook: Hook, op: u32, there: u32) -> i32 {
-    let Some(opened) = window() else { return 0 };
-    let dev = ctx.arg::<u64>(0);
-    let status = word(dev, Member::DeviceRuntimeStatus);
-    if status == there || ctx.arg::<u64>(1) & ASYNC != 0 || enter(hook).is_none() {
+    if window().is_none() {
         return 0;
     }
-    if RUNTIME_CALLS.insert(key(dev), 1, 0).is_err() {
-        // Its end will not be told.
-        failed(hook);
+    let dev = ctx.arg::<u64>(0);
+    let status = word(dev, Member::DeviceRuntimeStatus);
+    if status == there || ctx.arg::<u64>(1) & ASYNC != 0 {
+        return 0;
     }
-    describe(dev, opened, hook);
-    emit::<kind_types::RuntimePm>(hook, |to| {
+    let Some(hit) = enter(hook) else { return 0 };
+    // One that finds no room is not told to end.
+    hit.failed(failure(RUNTIME_CALLS.insert(key(dev), 1, 0)));
+    describe(dev, hit);
+    hit.emit::<kind_types::RuntimePm>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
             (*to).dev = dev;
@@ -77,10 +78,11 @@ pub fn runtime_return(ctx: RawTracePointContext) -> i32 {
     if unsafe { RUNTIME_CALLS.get(key) }.is_none() {
         return 0;
     }
-    if RUNTIME_CALLS.remove(key).is_err() || enter(Hook::RuntimeReturn).is_none() {
+    if RUNTIME_CALLS.remove(key).is_err() {
         return 0;
     }
+    let Some(hit) = enter(Hook::RuntimeReturn) else { return 0 };
     let result = ctx.arg::<u64>(2) as i32;
-    send::<kind_types::RuntimePmEnd>(Hook::RuntimeReturn, pm::RuntimePmEnd { dev, result, reserved: 0 });
+    hit.send::<kind_types::RuntimePmEnd>(pm::RuntimePmEnd { dev, result, reserved: 0 });
     0
 }

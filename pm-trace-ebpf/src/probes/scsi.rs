@@ -1,7 +1,7 @@
 //! SCSI devices and commands.
 
 use crate::device::power;
-use crate::emit::{enter, send};
+use crate::emit::enter;
 use crate::kernel::{container, embedded, pointer, read, request_size, rescan_takes_sdev, word};
 use aya_ebpf::macros::{kprobe, raw_tracepoint};
 use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
@@ -13,23 +13,18 @@ use pm_trace_common::scsi::{ScsiCommand, ScsiDevice, ScsiHost};
 
 #[inline(always)]
 fn device<K: KindOf<Payload = ScsiDevice>>(hook: Hook, sdev: Option<u64>) -> u32 {
-    if enter(hook).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(hook) else { return 0 };
     let Some(sdev) = sdev else { return 0 };
     let dev = embedded(sdev, Member::SdevDevice);
     let queue = pointer(sdev, Member::SdevQueue);
-    send::<K>(
-        hook,
-        ScsiDevice {
-            sdev,
-            queue,
-            state: word(sdev, Member::SdevState),
-            power: dev.map_or(power_bits::UNKNOWN, power),
-            pm_only: word(queue, Member::QueuePmOnly) as i32,
-            reserved: 0,
-        },
-    );
+    hit.send::<K>(ScsiDevice {
+        sdev,
+        queue,
+        state: word(sdev, Member::SdevState),
+        power: dev.map_or(power_bits::UNKNOWN, power),
+        pm_only: word(queue, Member::QueuePmOnly) as i32,
+        reserved: 0,
+    });
     0
 }
 
@@ -66,15 +61,17 @@ pub fn scsi_resume_device(ctx: ProbeContext) -> u32 {
 /// `__scsi_execute` with the same first arguments
 #[kprobe]
 pub fn scsi_execute(ctx: ProbeContext) -> u32 {
-    if enter(Hook::ScsiExecute).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(Hook::ScsiExecute) else { return 0 };
     let sdev = ctx.arg::<u64>(0).unwrap_or(0);
     let opcode = read::<u8>(ctx.arg::<u64>(1).unwrap_or(0));
-    send::<kind_types::ScsiExecute>(
-        Hook::ScsiExecute,
-        ScsiCommand { command: 0, sdev, opcode: u32::from(opcode), result: 0, timeout: 0, reserved: 0 },
-    );
+    hit.send::<kind_types::ScsiExecute>(ScsiCommand {
+        command: 0,
+        sdev,
+        opcode: u32::from(opcode),
+        result: 0,
+        timeout: 0,
+        reserved: 0,
+    });
     0
 }
 
@@ -87,28 +84,23 @@ enum Stage {
 
 #[inline(always)]
 fn command<K: KindOf<Payload = ScsiCommand>>(hook: Hook, command: u64, stage: Stage) -> i32 {
-    if enter(hook).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(hook) else { return 0 };
     let opcode = embedded(command, Member::CommandBytes).map_or(0, read::<u8>);
-    send::<K>(
-        hook,
-        ScsiCommand {
-            command,
-            sdev: pointer(command, Member::CommandDevice),
-            opcode: u32::from(opcode),
-            result: match stage {
-                Stage::Done => word(command, Member::CommandResult) as i32,
-                Stage::Under => 0,
-            },
-            timeout: match (stage, request_size()) {
-                // The command stands behind its request (`blk_mq_rq_to_pdu()`).
-                (Stage::Under, Some(size)) => word(command.wrapping_sub(size), Member::RequestTimeout),
-                _ => 0,
-            },
-            reserved: 0,
+    hit.send::<K>(ScsiCommand {
+        command,
+        sdev: pointer(command, Member::CommandDevice),
+        opcode: u32::from(opcode),
+        result: match stage {
+            Stage::Done => word(command, Member::CommandResult) as i32,
+            Stage::Under => 0,
         },
-    );
+        timeout: match (stage, request_size()) {
+            // The command stands behind its request (`blk_mq_rq_to_pdu()`).
+            (Stage::Under, Some(size)) => word(command.wrapping_sub(size), Member::RequestTimeout),
+            _ => 0,
+        },
+        reserved: 0,
+    });
     0
 }
 
@@ -133,13 +125,12 @@ pub fn scsi_timeout(ctx: RawTracePointContext) -> i32 {
 /// `trace_scsi_eh_wakeup(struct Scsi_Host *shost)`
 #[raw_tracepoint(tracepoint = "scsi_eh_wakeup")]
 pub fn scsi_eh_wakeup(ctx: RawTracePointContext) -> i32 {
-    if enter(Hook::ScsiEhWakeup).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(Hook::ScsiEhWakeup) else { return 0 };
     let host = ctx.arg::<u64>(0);
-    send::<kind_types::ScsiEhWakeup>(
-        Hook::ScsiEhWakeup,
-        ScsiHost { host, host_no: word(host, Member::ScsiHostNumber), reserved: 0 },
-    );
+    hit.send::<kind_types::ScsiEhWakeup>(ScsiHost {
+        host,
+        host_no: word(host, Member::ScsiHostNumber),
+        reserved: 0,
+    });
     0
 }

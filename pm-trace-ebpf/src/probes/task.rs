@@ -1,6 +1,6 @@
 //! Blocked tasks.
 
-use crate::emit::{emit, enter, header_of, send, window};
+use crate::emit::{enter, header_of, window};
 use crate::kernel::{embedded, owner, string, word};
 use crate::maps::{BLOCKED_SINCE, EH_TASKS, LOCK_WAITS};
 use aya_ebpf::helpers::generated::{bpf_get_task_stack, bpf_ktime_get_boot_ns};
@@ -62,10 +62,11 @@ pub fn sched_switch(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     let duration = now.saturating_sub(since);
-    if duration < BLOCKED_NS || enter(Hook::SchedSwitch).is_none() {
+    if duration < BLOCKED_NS {
         return 0;
     }
-    emit::<kind_types::Blocked>(Hook::SchedSwitch, |to| {
+    let Some(hit) = enter(Hook::SchedSwitch) else { return 0 };
+    hit.emit::<kind_types::Blocked>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type.
         unsafe {
             (*to).since = since;
@@ -86,11 +87,12 @@ fn handler_sleeps(prev: u64) {
     let tid = word(prev, Member::TaskTid);
     // SAFETY: the value is a plain number, and only this task writes it.
     let Some(port) = (unsafe { EH_TASKS.get(tid) }).copied() else { return };
-    if EH_TASKS.remove(tid).is_err() || enter(Hook::SchedSwitch).is_none() {
+    if EH_TASKS.remove(tid).is_err() {
         return;
     }
+    let Some(hit) = enter(Hook::SchedSwitch) else { return };
     let print_id = word(port, Member::PortNumber);
-    send::<kind_types::AtaEhEnd>(Hook::SchedSwitch, ata::AtaEhEnd { port, print_id, reserved: 0 });
+    hit.send::<kind_types::AtaEhEnd>(ata::AtaEhEnd { port, print_id, reserved: 0 });
 }
 
 /// `struct bpf_iter__task` (kernel/bpf/task_iter.c).
@@ -114,15 +116,16 @@ pub unsafe extern "C" fn task_snapshot(ctx: *mut TaskIterator) -> i32 {
     }
     let address = task as u64;
     let state = word(address, Member::TaskState);
-    if !is_blocked(state) || enter(Hook::TaskSnapshot).is_none() {
+    if !is_blocked(state) {
         return 0;
     }
+    let Some(hit) = enter(Hook::TaskSnapshot) else { return 0 };
     let tid = word(address, Member::TaskTid);
     // SAFETY: copied at once; only the waiting task writes its own entry, and it is asleep.
     let wait = unsafe { LOCK_WAITS.get(tid) }.copied();
     // SAFETY: as above.
     let since = unsafe { BLOCKED_SINCE.get(tid) }.copied().unwrap_or(0);
-    emit::<kind_types::TaskSnapshot>(Hook::TaskSnapshot, |to| {
+    hit.emit::<kind_types::TaskSnapshot>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type; `task` is the iterator's own.
         unsafe {
             name_task(header_of(to), address);

@@ -1,7 +1,7 @@
 //! Waits that are not locks: completions, request queues, works, asynchronous calls.
 
 use crate::device::power;
-use crate::emit::{emit, enter, failed, send};
+use crate::emit::{enter, failure};
 use crate::kernel::{embedded, pointer, stack, word};
 use crate::maps::{PM_COMPLETIONS, WAITED_COMPLETIONS, wait_kind};
 use crate::watch;
@@ -16,18 +16,12 @@ use pm_trace_common::wait::{self, completion, queue};
 
 #[inline(always)]
 fn completion_wait(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
-    if enter(hook).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(hook) else { return 0 };
     let Some(address) = ctx.arg::<u64>(0) else { return 0 };
-    if WAITED_COMPLETIONS.insert(address, 1, 0).is_err() {
-        failed(hook);
-    }
-    if !watch::waits_for_completion(address, flags & completion::TIMEOUT != 0) {
-        failed(hook);
-    }
+    hit.failed(failure(WAITED_COMPLETIONS.insert(address, 1, 0)));
+    hit.failed(watch::waits_for_completion(address, flags & completion::TIMEOUT != 0));
     let timeout = if flags & completion::TIMEOUT != 0 { ctx.arg::<u64>(1).unwrap_or(0) } else { 0 };
-    emit::<kind_types::CompletionWait>(hook, |to| {
+    hit.emit::<kind_types::CompletionWait>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
             (*to).completion = address;
@@ -78,41 +72,35 @@ pub fn complete_all(ctx: ProbeContext) -> u32 {
     let Some(dev) = (unsafe { PM_COMPLETIONS.get(address) }).copied() else {
         return completed(&ctx, Hook::CompleteAll, completion::ALL);
     };
-    if enter(Hook::CompleteAll).is_some() {
+    if let Some(hit) = enter(Hook::CompleteAll) {
         watch::step_ends(dev);
-        send::<kind_types::StepEnd>(Hook::CompleteAll, pm::StepEnd { dev, power: power(dev), reserved: 0 });
+        hit.send::<kind_types::StepEnd>(pm::StepEnd { dev, power: power(dev), reserved: 0 });
     }
     0
 }
 
 #[inline(always)]
 fn completed(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
-    if enter(hook).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(hook) else { return 0 };
     let Some(address) = ctx.arg::<u64>(0) else { return 0 };
     // SAFETY: only the presence of the key counts.
     if unsafe { WAITED_COMPLETIONS.get(address) }.is_some() {
-        send::<kind_types::Completed>(hook, wait::Completed { completion: address, flags, reserved: 0 });
+        hit.send::<kind_types::Completed>(wait::Completed { completion: address, flags, reserved: 0 });
     }
     0
 }
 
-/// `BLK_MQ_REQ_*` (include/linux/blk-mq.h).
-const BLK_MQ_REQ_NOWAIT: u32 = 1 << 0;
-const BLK_MQ_REQ_PM: u32 = 1 << 2;
+/// The bits of `BLK_MQ_REQ_*` (include/linux/blk-mq.h).
+const BLK_MQ_REQ_NOWAIT: u32 = 0;
+const BLK_MQ_REQ_PM: u32 = 2;
 
 /// `blk_queue_enter(struct request_queue *q, blk_mq_req_flags_t flags)`
 #[kprobe]
 pub fn queue_enter(ctx: ProbeContext) -> u32 {
     let asked = ctx.arg::<u64>(1).unwrap_or(0) as u32;
-    let mut flags = 0;
-    if asked & BLK_MQ_REQ_PM != 0 {
-        flags |= queue::PM;
-    }
-    if asked & BLK_MQ_REQ_NOWAIT != 0 {
-        flags |= queue::NOWAIT;
-    }
+    // Without branches, as in `crate::kernel`.
+    let is_set = |bit: u32| asked >> bit & 1;
+    let flags = is_set(BLK_MQ_REQ_PM) * queue::PM | is_set(BLK_MQ_REQ_NOWAIT) * queue::NOWAIT;
     enter_queue(&ctx, Hook::QueueEnter, flags)
 }
 
@@ -124,9 +112,7 @@ pub fn bio_queue_enter(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn enter_queue(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
-    if enter(hook).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(hook) else { return 0 };
     let Some(address) = ctx.arg::<u64>(0) else { return 0 };
     let pm_only = word(address, Member::QueuePmOnly) as i32;
     let freeze_depth = word(address, Member::QueueFreezeDepth) as i32;
@@ -134,12 +120,9 @@ fn enter_queue(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
         return 0;
     }
     let queuedata = pointer(address, Member::QueueData);
-    // What fails instead, and what a PM-only queue admits, does not wait.
-    let admitted = flags & queue::PM != 0 && freeze_depth <= 0;
-    if flags & queue::NOWAIT == 0 && !admitted && !watch::waits(wait_kind::QUEUE, address) {
-        failed(hook);
-    }
-    emit::<kind_types::QueueWait>(hook, |to| {
+    // PM-only queues are SCSI's (drivers/scsi/scsi_lib.c): their queuedata is the scsi_device.
+    let state = embedded(queuedata, Member::SdevDevice).map_or(power_bits::UNKNOWN, power);
+    hit.emit::<kind_types::QueueWait>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
             (*to).queue = address;
@@ -147,14 +130,16 @@ fn enter_queue(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
             (*to).flags = flags;
             (*to).pm_only = pm_only;
             (*to).freeze_depth = freeze_depth;
-            // PM-only queues are SCSI's (drivers/scsi/scsi_lib.c): their queuedata is the scsi_device.
-            (*to).power = match embedded(queuedata, Member::SdevDevice) {
-                Some(dev) if pm_only > 0 => power(dev),
-                _ => power_bits::UNKNOWN,
-            };
+            (*to).power = if pm_only > 0 { state } else { power_bits::UNKNOWN };
             stack(&raw mut (*to).stack, ctx.as_ptr());
         }
     });
+    // What fails instead, and what a PM-only queue admits, does not wait. This comes last, since each of its branches has
+    // the verifier walk the rest again.
+    let admitted = flags & queue::PM != 0 && freeze_depth <= 0;
+    if flags & queue::NOWAIT == 0 && !admitted {
+        hit.failed(watch::waits(wait_kind::QUEUE, address));
+    }
     0
 }
 
@@ -172,14 +157,10 @@ pub fn flush_work_outer(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn flushed(ctx: &ProbeContext, hook: Hook) -> u32 {
-    if enter(hook).is_none() {
-        return 0;
-    }
+    let Some(hit) = enter(hook) else { return 0 };
     let Some(work) = ctx.arg::<u64>(0) else { return 0 };
-    if !watch::waits(wait_kind::WORK, work) {
-        failed(hook);
-    }
-    emit::<kind_types::FlushWork>(hook, |to| {
+    hit.failed(watch::waits(wait_kind::WORK, work));
+    hit.emit::<kind_types::FlushWork>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
             (*to).work = work;
@@ -193,13 +174,9 @@ fn flushed(ctx: &ProbeContext, hook: Hook) -> u32 {
 /// `async_synchronize_cookie_domain(async_cookie_t cookie, struct async_domain *domain)`
 #[kprobe]
 pub fn async_synchronize(ctx: ProbeContext) -> u32 {
-    if enter(Hook::AsyncSynchronize).is_none() {
-        return 0;
-    }
-    if !watch::waits(wait_kind::ASYNC, 0) {
-        failed(Hook::AsyncSynchronize);
-    }
-    emit::<kind_types::AsyncWait>(Hook::AsyncSynchronize, |to| {
+    let Some(hit) = enter(Hook::AsyncSynchronize) else { return 0 };
+    hit.failed(watch::waits(wait_kind::ASYNC, 0));
+    hit.emit::<kind_types::AsyncWait>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
             (*to).cookie = ctx.arg::<u64>(0).unwrap_or(0);

@@ -15,17 +15,23 @@ use pm_trace_common::member::Member;
 use pm_trace_common::pm::{Step, power};
 use pm_trace_common::watchdog::{callback, code};
 
-/// Goes on with whoever carries out the step of a device: tells of the step, unless the walk has been there.
+/// Goes on with whoever carries out the step of the device that is next: tells of the step, unless the walk has been
+/// there.
 ///
 /// # Safety
 /// `walk` must be the element of the map.
-#[inline(never)]
-pub(super) unsafe fn go_to_step(walk: *mut Walk, dev: u64) -> u32 {
+#[inline(always)]
+unsafe fn go_to_step(walk: *mut Walk) {
     // SAFETY: by contract; entries are copied at once.
     unsafe {
+        let dev = (*walk).dev;
+        if dev == 0 {
+            return;
+        }
+        (*walk).dev = 0;
         let open = OPEN_STEPS.get(dev).copied().unwrap_or_else(to_come);
         if before(walk, open.tid) {
-            return 0;
+            return;
         }
         (*walk).told = (*walk).line;
         (*walk).tid = open.tid;
@@ -34,7 +40,6 @@ pub(super) unsafe fn go_to_step(walk: *mut Walk, dev: u64) -> u32 {
         print::step(walk, dev, &open);
         print::path(walk, dev);
     }
-    0
 }
 
 /// The step of a device that has not begun: the task that drives the transition has yet to come to it.
@@ -57,11 +62,13 @@ fn to_come() -> OpenStep {
     open
 }
 
-/// One link of the walk; returns 1 at its end.
+/// One link of the walk, with the step that it starts from if there is one; returns 1 at its end.
 pub(super) unsafe extern "C" fn hop(_: u32, _: *mut c_void) -> i64 {
     let Some(walk) = WALK.get_ptr_mut(0) else { return 1 };
     // SAFETY: the element is valid, and only the watchdog touches it, which does not interrupt itself.
     unsafe {
+        // Here alone: each place that calls it has the verifier walk it again.
+        go_to_step(walk);
         let tid = (*walk).tid;
         if tid == 0 || before(walk, tid) {
             return 1;
@@ -162,7 +169,7 @@ unsafe fn completion(walk: *mut Walk, wait: &OpenWait) -> i64 {
         match PM_COMPLETIONS.get(wait.object).copied() {
             Some(dev) => {
                 print::other(walk, &waiter, names::step_word(), dev, wait.since);
-                go_to_step(walk, dev);
+                (*walk).dev = dev;
                 0
             }
             None => {
@@ -186,14 +193,14 @@ unsafe fn queue(walk: *mut Walk, wait: &OpenWait) -> i64 {
         // PM-only queues are SCSI's (drivers/scsi/scsi_lib.c): their queuedata is the scsi_device.
         let pm_only = word(wait.object, Member::QueuePmOnly);
         let sdev = if pm_only as i32 > 0 { pointer(wait.object, Member::QueueData) } else { 0 };
-        let dev = embedded(sdev, Member::SdevDevice).unwrap_or(0);
+        let dev = if sdev == 0 { 0 } else { embedded(sdev, Member::SdevDevice).unwrap_or(0) };
         let bits = if dev == 0 { power::UNKNOWN } else { crate::device::power(dev) };
         let suspended = bits & power::UNKNOWN == 0 && bits & power::SUSPENDED != 0;
         print::queue(walk, &task(walk), wait, dev, suspended);
         if !suspended && OPEN_STEPS.get(dev).is_none() {
             return 1;
         }
-        go_to_step(walk, dev);
+        (*walk).dev = dev;
     }
     0
 }

@@ -29,6 +29,8 @@ pub struct Walk {
     pub(super) told: u32,
     /// Always 0.
     reserved: u32,
+    /// The device to whose step the walk goes next; 0 for none.
+    pub(super) dev: u64,
     /// Name of the task at which the walk is.
     pub(super) comm: [u8; COMM_LEN],
     /// The chain's code.
