@@ -298,7 +298,8 @@ fn does_something(app: &App, spec: &Spec) -> bool {
     let about_findings = matches!(app.view, View::Overview | View::Findings);
     match spec.place {
         // Nothing has come yet that they could be about, or nothing was found.
-        Place::In(_) => !app.history.log().is_empty() && !(about_findings && app.finding().is_none()),
+        Place::In(_) if app.history.log().is_empty() => false,
+        Place::In(_) => !about_findings || app.finding().is_some(),
         Place::Watching => app.is_watching(),
         Place::Everywhere => match spec.action {
             Action::NextFinding => !app.found.is_empty(),
