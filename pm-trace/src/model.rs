@@ -38,6 +38,7 @@ use crate::event::{Event, Frame, Nanos, ObjId, Stack, SymId, TaskRef};
 use bounded::Bounded;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Which event says so: its number in the trace, counted from 0, and its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
@@ -75,8 +76,8 @@ pub struct Model {
     pub(crate) now: Nanos,
     pub(crate) symbols: Bounded<SymId, Symbol>,
     pub(crate) devices: Bounded<ObjId, Device>,
-    pub(crate) lock_devices: BTreeMap<ObjId, ObjId>,
-    pub(crate) completion_devices: BTreeMap<ObjId, ObjId>,
+    pub(crate) lock_devices: Arc<BTreeMap<ObjId, ObjId>>,
+    pub(crate) completion_devices: Arc<BTreeMap<ObjId, ObjId>>,
     pub(crate) tasks: Bounded<u32, Task>,
     pub(crate) waiting: BTreeSet<u32>,
     pub(crate) locks: Bounded<ObjId, Lock>,

@@ -13,6 +13,7 @@
 //! Numbers of block kinds, CBOR indices of the types stored and variants of `Event` are never reused;
 //! readers skip and count what they do not know.
 
+mod ahead;
 mod block;
 mod columns;
 mod error;

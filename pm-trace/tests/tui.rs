@@ -2,97 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
+#[path = "common/terminal.rs"]
+mod terminal;
 
-use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
-use std::io::{Read as _, Write};
+use nix::sys::signal::Signal;
+use pm_trace::history::History;
+use pm_trace::tui::app::{App, Source, Watching};
+use pm_trace::tui::run::{self, Feed};
+use pm_trace::tui::terminal::Screen;
+use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-
-/// How long something may take to appear, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// pm-trace in a terminal of 80 x 24.
-struct Session {
-    screen: Arc<Mutex<vt100::Parser>>,
-    keys: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
-    master: Box<dyn MasterPty + Send>,
-    _config: tempfile::TempDir,
-}
-
-impl Session {
-    fn start(args: &[&str], env: &[(&str, &str)]) -> Self {
-        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
-        let pty = native_pty_system().openpty(size).unwrap();
-        let config = tempfile::tempdir().unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pm-trace"));
-        command.args(args);
-        command.env("TERM", "xterm-256color");
-        command.env("LC_ALL", "C.UTF-8");
-        command.env("XDG_CONFIG_HOME", config.path());
-        command.env_remove("NO_COLOR");
-        command.cwd(config.path());
-        for (name, value) in env {
-            command.env(name, value);
-        }
-        let child = pty.slave.spawn_command(command).unwrap();
-        let lines = 24.try_into().unwrap();
-        let columns = 80.try_into().unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(lines, columns, 0)));
-        let mut output = pty.master.try_clone_reader().unwrap();
-        let shown = Arc::clone(&screen);
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = output.read(&mut bytes) {
-                shown.lock().unwrap_or_else(PoisonError::into_inner).process(&bytes[..count]);
-            }
-        });
-        let keys = pty.master.take_writer().unwrap();
-        Self { screen, keys, child, master: pty.master, _config: config }
-    }
-
-    fn look<T>(&self, at: impl Fn(&vt100::Screen) -> T) -> T {
-        at(self.screen.lock().unwrap_or_else(PoisonError::into_inner).screen())
-    }
-
-    /// Waits until the screen shows all of this.
-    fn shows(&self, texts: &[&str]) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let contents = self.look(vt100::Screen::contents);
-            if texts.iter().all(|text| contents.contains(text)) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "never showed {texts:?}:\n{contents}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
-    }
-
-    /// Waits for the end; the terminal must be as it was before.
-    fn ends(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "it does not end");
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        while self.look(vt100::Screen::alternate_screen) {
-            assert!(Instant::now() < deadline, "the other screen was not left");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        assert!(!self.look(vt100::Screen::hide_cursor), "the cursor is hidden");
-        assert_eq!(self.look(vt100::Screen::mouse_protocol_mode), vt100::MouseProtocolMode::None);
-        status
-    }
-}
+use terminal::{PATIENCE, Session};
 
 fn trace(name: &str) -> String {
     let path: PathBuf = format!("{}/tests/data/traces/{name}.pmtrace", env!("CARGO_MANIFEST_DIR")).into();
@@ -117,8 +39,7 @@ fn from_the_first_screen_to_the_root_cause() {
 fn a_larger_terminal_is_used_at_once() {
     let mut session = Session::start(&["replay", &trace("6.12-healthy")], &[]);
     session.shows(&["nothing wrong was found"]);
-    let size = PtySize { rows: 10, cols: 40, pixel_width: 0, pixel_height: 0 };
-    session.master.resize(size).unwrap();
+    session.resize(40, 10);
     session.press(".");
     session.shows(&["40 x 10 is too small"]);
     session.press("q");
@@ -127,11 +48,91 @@ fn a_larger_terminal_is_used_at_once() {
 
 #[test]
 fn a_signal_gives_the_terminal_back() {
-    let mut session = Session::start(&["replay", &trace("6.12-healthy")], &[]);
-    session.shows(&["nothing wrong was found"]);
-    let pid = i32::try_from(session.child.process_id().unwrap()).unwrap();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM).unwrap();
-    session.ends();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        let mut session = Session::start(&["replay", &trace("6.12-healthy")], &[]);
+        session.shows(&["nothing wrong was found"]);
+        assert!(session.is_taken());
+        session.signal(signal);
+        session.ends();
+    }
+}
+
+/// Says to [`a_view_that_fails`] how it fails.
+const FAILS: &str = "PM_TRACE_TEST_FAILS";
+
+/// No test by itself: the program that the next ones run in a terminal.
+#[test]
+#[ignore = "runs in a terminal of other tests"]
+fn a_view_that_fails() {
+    let Ok(how) = std::env::var(FAILS) else { return };
+    let mut app = App::new(History::new(None), Source::Watch(Watching::default()));
+    let mut screen = Screen::take(Box::new(std::io::stdout()), true).unwrap();
+    let ended = run::run(&mut app, &mut screen, &mut Failing { how, now: false }, &AtomicBool::new(false));
+    drop(screen);
+    ended.unwrap();
+}
+
+/// A feed that fails once it is asked to suspend.
+struct Failing {
+    how: String,
+    now: bool,
+}
+
+impl Feed for Failing {
+    fn poll(&mut self, _: &mut App) -> anyhow::Result<bool> {
+        if !std::mem::take(&mut self.now) {
+            return Ok(false);
+        }
+        match self.how.as_str() {
+            "panic" => panic!("the feed panics"),
+            "error" => anyhow::bail!("the feed fails"),
+            _ => {
+                let other = std::thread::spawn(|| panic!("another thread panics"));
+                Ok(other.join().is_ok())
+            }
+        }
+    }
+
+    fn suspend(&mut self, _: &mut App) -> anyhow::Result<()> {
+        self.now = true;
+        Ok(())
+    }
+}
+
+/// The view in a terminal, about to fail in this way.
+fn failing(how: &str) -> Session {
+    let args = ["--exact", "a_view_that_fails", "--ignored", "--nocapture"];
+    let mut session = Session::start_program(&std::env::current_exe().unwrap(), &args, &[(FAILS, how)]);
+    session.shows(&["? help  q quit"]);
+    assert!(session.is_taken());
+    session.press("sy");
+    session
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back() {
+    let mut session = failing("panic");
+    assert!(!session.ends().success());
+    session.shows(&["the feed panics"]);
+}
+
+#[test]
+fn an_error_gives_the_terminal_back() {
+    let mut session = failing("error");
+    assert!(!session.ends().success());
+    session.shows(&["the feed fails"]);
+}
+
+/// The view goes on, and what the thread said is told again when it is closed.
+#[test]
+fn another_threads_panic_does_not_take_the_terminal_away() {
+    let mut session = failing("thread");
+    session.shows(&["another thread panics", "1 Overview"]);
+    assert!(session.is_taken());
+    session.press("1");
+    session.press("q");
+    assert!(session.ends().success());
+    session.shows(&["another thread panics"]);
 }
 
 /// A terminal that is gone is readable for ever and gives nothing: whoever reads on keeps a CPU busy.

@@ -4,7 +4,9 @@ use super::log::{Entry, SUBJECTS, Subject};
 use super::{EventLog, History};
 use crate::event::{Nanos, ObjId};
 use crate::model::Model;
-use std::collections::{BTreeSet, HashSet};
+
+/// Asked once for each event of a trace.
+type HashSet<K> = std::collections::HashSet<K, foldhash::fast::RandomState>;
 
 /// The terms of an expression with an example and what they mean, for help and messages.
 pub const TERMS: [(&str, &str); 6] = [
@@ -115,7 +117,8 @@ fn time(range: &str) -> Result<What, FilterError> {
 enum Test {
     Subject(Subject),
     Devices(HashSet<ObjId>),
-    Tasks(BTreeSet<u32>, Option<u32>),
+    /// By the number of the name whether it is one of them; and a thread id.
+    Tasks(Vec<bool>, Option<u32>),
     Time(Nanos, Nanos),
     Any(Vec<Test>),
 }
@@ -154,16 +157,17 @@ impl Test {
     }
 
     fn tasks(name: &str, log: &EventLog) -> Self {
-        let named = log.comms().enumerate().filter(|(_, comm)| comm.to_lowercase().contains(name));
-        let numbers = named.filter_map(|(number, _)| u32::try_from(number).ok()).collect();
-        Self::Tasks(numbers, name.parse().ok())
+        let named = log.comms().map(|comm| comm.to_lowercase().contains(name)).collect();
+        Self::Tasks(named, name.parse().ok())
     }
 
     fn is(&self, entry: &Entry) -> bool {
         match self {
             Self::Subject(subject) => entry.subject == *subject,
             Self::Devices(devices) => entry.device().is_some_and(|dev| devices.contains(&dev)),
-            Self::Tasks(comms, tid) => comms.contains(&entry.comm) || *tid == Some(entry.tid),
+            Self::Tasks(named, tid) => {
+                named.get(entry.comm as usize) == Some(&true) || *tid == Some(entry.tid)
+            }
             Self::Time(from, to) => (*from..=*to).contains(&entry.time),
             Self::Any(tests) => tests.iter().any(|test| test.is(entry)),
         }

@@ -2,23 +2,25 @@
 
 use super::At;
 use crate::event::{DeviceInfo, ObjId, Power, Step, TaskRef};
+use std::sync::Arc;
 
 /// Most sightings of `power` kept per device and transition; the first and the last always are.
 pub(crate) const SIGHTINGS: usize = 16;
 /// Most device links kept per device.
 pub(crate) const LINKS: usize = 64;
 
-/// A `struct device`.
+/// A `struct device`. What is large in it is shared with copies of it until it changes: the model is copied often, and
+/// most devices change between two copies.
 #[derive(Clone, Debug, Default)]
 pub struct Device {
     /// Its identity, once described.
-    pub info: Option<DeviceInfo>,
+    pub info: Option<Arc<DeviceInfo>>,
     /// Its device links to suppliers.
     pub links: Vec<Link>,
     /// Number of the transition that `steps` and `sightings` are about.
     pub(crate) transition: u32,
     /// Its last run of each step in this transition, in the order of [`Step::ALL`].
-    pub(crate) steps: [Option<StepRun>; 6],
+    pub(crate) steps: [Option<Arc<StepRun>>; 6],
     /// The step that started last, until it ended.
     pub current: Option<Step>,
     /// Since when it is suspended: its suspend step ended and its resume step did not yet.
@@ -121,11 +123,16 @@ impl Device {
 
     /// Its last run of a step in the current transition.
     pub fn step(&self, step: Step) -> Option<&StepRun> {
-        self.steps[index(step)].as_ref()
+        self.steps[index(step)].as_deref()
     }
 
-    pub(crate) fn step_mut(&mut self, step: Step) -> &mut Option<StepRun> {
-        &mut self.steps[index(step)]
+    pub(crate) fn step_mut(&mut self, step: Step) -> Option<&mut StepRun> {
+        self.steps[index(step)].as_mut().map(Arc::make_mut)
+    }
+
+    /// A step starts, perhaps again.
+    pub(crate) fn start(&mut self, step: Step, run: StepRun) {
+        self.steps[index(step)] = Some(Arc::new(run));
     }
 
     /// The run of the step that started last, until it ended.

@@ -74,6 +74,13 @@ pub(super) struct BlockHeader {
     pub payload_crc: u32,
 }
 
+impl BlockHeader {
+    /// Bytes of header and payload.
+    pub(super) fn size(&self) -> usize {
+        BLOCK_HEADER + self.length
+    }
+}
+
 /// What the first bytes of a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileHeader {

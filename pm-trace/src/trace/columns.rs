@@ -15,6 +15,7 @@
 mod dense;
 mod item;
 mod range;
+mod seen;
 mod streams;
 mod walk;
 
@@ -28,7 +29,7 @@ use range::{Decoder, Encoder};
 use streams::{Coder, Column, Reader};
 use walk::Walk;
 
-/// Maps are asked some fifty times an event.
+/// Maps are asked some twenty times an event.
 type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Why bytes are no columns.
@@ -68,8 +69,9 @@ pub(super) fn unpack(bits: &[u8], texts: &[u8], rows: &mut Vec<u8>) -> Result<()
     let mut dense = Dense::new(Decoder::new(bits, texts));
     let (count, unit) = (dense.number(COUNT, 0)?, dense.number(UNIT, 0)?);
     let mut walk = Walk::new(unit);
+    let mut event = Flat::default();
     for _ in 0..count {
-        let mut event = Flat::default();
+        event.clear();
         walk.event(&mut dense, &mut event)?;
         put(&event, &dense.items, rows)?;
     }
@@ -83,8 +85,9 @@ pub(super) fn unpack(bits: &[u8], texts: &[u8], rows: &mut Vec<u8>) -> Result<()
 pub(super) fn unpack_parts(parts: [&[u8]; PARTS], rows: &mut Vec<u8>) -> Result<(), Fault> {
     let (mut reader, count, unit) = Reader::new(parts)?;
     let mut walk = Walk::new(unit);
+    let mut event = Flat::default();
     for _ in 0..count {
-        let mut event = Flat::default();
+        event.clear();
         walk.event(&mut reader, &mut event)?;
         put(&event, &reader.items, rows)?;
     }

@@ -1,5 +1,6 @@
 //! Reading a trace.
 
+use super::ahead::{self, Ahead, Rows};
 use super::block::{
     self, BlockHeader, EVENT_PREFIX, EVENTS_PREFIX, FILE_HEADER, FORMAT_VERSION, FileHeader, MAX_EVENT, kind,
 };
@@ -24,6 +25,8 @@ const SEARCH: u64 = 64 * 1024;
 /// No more than a few blocks are in memory at a time.
 pub struct Trace<R = File> {
     blocks: Blocks<R>,
+    /// Blocks that other threads unpack; `None` for a stream, whose end may not have been written yet.
+    ahead: Option<Ahead>,
     session: Option<Session>,
     notes: Notes,
     summary: Summary,
@@ -74,10 +77,11 @@ impl Trace<File> {
     /// If it cannot be opened, is empty, no trace, of a newer version, or ends before its first block.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|source| Error::open(path, source))?;
-        if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+        let kind = file.metadata().map(|meta| meta.file_type());
+        if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
             return Err(Error::Directory { path: path.to_owned() });
         }
-        Self::read(path, file)
+        Self::read_with(path, file, kind.is_ok_and(|kind| kind.is_file()).then(Ahead::new))
     }
 }
 
@@ -88,8 +92,13 @@ impl<R: Read> Trace<R> {
     ///
     /// As [`Trace::open`].
     pub fn read(name: &Path, source: R) -> Result<Self> {
+        Self::read_with(name, source, None)
+    }
+
+    fn read_with(name: &Path, source: R, ahead: Option<Ahead>) -> Result<Self> {
         let mut trace = Self {
             blocks: Blocks::new(source),
+            ahead,
             session: None,
             notes: Notes::default(),
             summary: Summary::default(),
@@ -221,8 +230,13 @@ impl<R: Read> Trace<R> {
                 return false;
             }
         };
-        let unpacked = packet::unpack(header.packing, self.blocks.payload(header));
-        match unpacked.and_then(|payload| self.take_payload(header.kind, &payload, offset)) {
+        let taken = if matches!(header.kind, kind::EVENTS | kind::COLUMNS | kind::DENSE) {
+            self.rows(header).map(|rows| self.take_events(rows, offset)).map(|()| true)
+        } else {
+            let unpacked = packet::unpack(header.packing, self.blocks.payload(header));
+            unpacked.and_then(|payload| self.take_payload(header.kind, &payload, offset)).map(|()| false)
+        };
+        match taken {
             Ok(has_events) => has_events,
             Err(reason) if header.kind == kind::SESSION => {
                 self.notes.session_missing(&reason);
@@ -235,7 +249,17 @@ impl<R: Read> Trace<R> {
         }
     }
 
-    fn take_payload(&mut self, kind: u16, payload: &[u8], offset: u64) -> std::result::Result<bool, String> {
+    /// The events of the block at the position.
+    fn rows(&mut self, header: &BlockHeader) -> std::result::Result<Rows, String> {
+        let offset = self.blocks.position();
+        let unpacked = self.ahead.as_mut().and_then(|ahead| {
+            ahead.look(&mut self.blocks, header);
+            ahead.take(offset)
+        });
+        unpacked.unwrap_or_else(|| ahead::rows(header, self.blocks.payload(header)))
+    }
+
+    fn take_payload(&mut self, kind: u16, payload: &[u8], offset: u64) -> std::result::Result<(), String> {
         match kind {
             kind::SESSION => {
                 let session = decode::<Session>(payload)?;
@@ -250,29 +274,22 @@ impl<R: Read> Trace<R> {
                 self.expect_event(totals.events, offset);
                 self.summary.totals = Some(totals);
             }
-            _ => {
-                self.take_events(kind, payload, offset)?;
-                return Ok(true);
-            }
+            _ => {}
         }
-        Ok(false)
+        Ok(())
     }
 
-    fn take_events(&mut self, kind: u16, payload: &[u8], offset: u64) -> std::result::Result<(), String> {
-        let (number, events) = payload.split_at_checked(EVENTS_PREFIX).ok_or("it is too short")?;
-        self.events.clear();
-        self.events.extend_from_slice(number);
-        // What was unpacked before a fault is good.
-        if let Err(reason) = packet::unpack_events(kind, events, &mut self.events) {
+    fn take_events(&mut self, rows: Rows, offset: u64) {
+        self.events = rows.bytes;
+        if let Some(reason) = rows.fault {
             let what = "rest of a block of events";
             self.notes.add(offset, 0, Problem::BadBlock { what, reason });
         }
         self.events_offset = offset + block::BLOCK_HEADER as u64;
         self.cursor = EVENTS_PREFIX;
-        let first = block::u64_at(number, 0);
+        let first = block::u64_at(&self.events, 0);
         self.expect_event(first, offset);
         self.next_event = first;
-        Ok(())
     }
 
     /// Notes the events that are missing if the next one has number `number`.

@@ -97,6 +97,15 @@ impl<R: Read> Blocks<R> {
         self.window.peek(end).get(BLOCK_HEADER..end).unwrap_or_default()
     }
 
+    /// The block at an offset behind the position, if its header is right and all of it is there. Whether the payload is
+    /// damaged is not looked at.
+    pub(super) fn behind(&mut self, offset: u64) -> Option<(BlockHeader, &[u8])> {
+        let start = usize::try_from(offset.checked_sub(self.position())?).ok()?;
+        let header = block::parse_block_header(self.window.peek(start + BLOCK_HEADER).get(start..)?)?;
+        let payload = start + BLOCK_HEADER..start + header.size();
+        Some((header, self.window.peek(payload.end).get(payload)?))
+    }
+
     /// Goes on behind the block at the position.
     pub(super) fn pass(&mut self, header: &BlockHeader) {
         self.window.advance(BLOCK_HEADER + header.length);

@@ -1,3 +1,4 @@
+mod ahead;
 pub(super) mod arbitrary;
 mod damage;
 mod outputs;

@@ -60,10 +60,14 @@ impl List {
         self.selected = self.selected.saturating_add_signed(by).min(lines.saturating_sub(1));
     }
 
-    /// Makes the selection visible in a window of so many lines.
+    /// Makes the selection visible in a window of so many lines: in the middle, if it was far away.
     pub fn fit(&mut self, lines: usize, height: usize) {
         self.height = height.max(1);
         self.selected = self.selected.min(lines.saturating_sub(1));
+        let far = self.selected + self.height < self.offset || self.selected >= self.offset + 2 * self.height;
+        if far {
+            self.offset = self.selected.saturating_sub(self.height / 2);
+        }
         let most = lines.saturating_sub(self.height);
         let least = (self.selected + 1).saturating_sub(self.height);
         self.offset = self.offset.clamp(least.min(self.selected), self.selected).min(most);

@@ -45,11 +45,11 @@ pub fn wait(app: &App, row: &WaitRow) -> Lines {
     if let Some(device) = &row.party.device {
         out.push((Role::Name, format!("device {} {}", device.name, device.sort())));
     }
-    if let (Some(relation), Some(since)) = (row.relation, row.since) {
+    if let (Some(_), Some(since)) = (row.relation, row.since) {
         let lasted = seconds(app.now().saturating_sub(since));
         out.push((
             Role::Text,
-            format!("{} since {}, for {lasted}", relation.words(), relative(app.base(), since)),
+            format!("holds up the line above since {}, for {lasted}", relative(app.base(), since)),
         ));
     }
     out.extend(lines(Role::Text, row.notes.iter().cloned()));

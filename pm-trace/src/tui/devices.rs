@@ -88,7 +88,7 @@ impl DeviceView {
     /// The rows to be shown.
     pub fn rows(&self, model: &Model, waits: &Waits) -> Vec<DeviceRow> {
         let known: BTreeMap<ObjId, &DeviceInfo> =
-            model.devices().filter_map(|(id, device)| Some((id, device.info.as_ref()?))).collect();
+            model.devices().filter_map(|(id, device)| Some((id, device.info.as_deref()?))).collect();
         let rows: BTreeMap<ObjId, DeviceRow> =
             known.keys().filter_map(|&dev| Some((dev, row(dev, model, waits)?))).collect();
         let passes =

@@ -11,7 +11,7 @@ mod waits;
 pub use waits::row_text as wait_text;
 
 use super::action::{ACTIONS, Action, Place, Spec, View};
-use super::app::{App, List, Source};
+use super::app::{App, List, Popup, Source};
 use super::theme::{Glyphs, Role};
 use crate::diagnose::{Severity, relative};
 use crate::{report, text};
@@ -242,27 +242,7 @@ fn footer(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.put(area.x + 1, area.y, area.width - 1, &app.message.text, role);
         return;
     }
-    let filtered = app.filter_of_view().is_some_and(|filter| !filter.trim().is_empty());
-    let is_empty = app.history.log().is_empty();
-    let shown = |spec: &&Spec| {
-        !spec.hint.is_empty()
-            && (filtered || spec.action != Action::Cancel)
-            && spec.place.has(app.view)
-            && match spec.place {
-                Place::Watching => app.is_watching(),
-                // Nothing has come yet that they could be about.
-                Place::In(_) => !is_empty,
-                Place::Everywhere => {
-                    let in_time = matches!(spec.action, Action::NextFinding | Action::Play | Action::Follow);
-                    !(is_empty && in_time)
-                }
-            }
-    };
-    let mut specs: Vec<&Spec> = ACTIONS.iter().filter(shown).collect();
-    // How to leave a filter comes first: what it hides may be what is looked for.
-    specs.sort_by_key(|spec| spec.action != Action::Cancel);
-    let hints: Vec<(String, &str)> =
-        specs.into_iter().map(|spec| (app.keymap.first(spec.action), spec.hint)).collect();
+    let hints = hints(app);
     // Help and quit are always shown: they stand at the end of the table, and get their room first.
     let wide = |(key, hint): &(String, &str)| key.width() + hint.width() + 3;
     let tail = hints.len().saturating_sub(2);
@@ -278,6 +258,56 @@ fn footer(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         }
         x = canvas.put(x, area.y, area.right().saturating_sub(x), &hint.0, Role::Key);
         x = canvas.put(x + 1, area.y, area.right().saturating_sub(x + 1), hint.1, Role::Dim) + 2;
+    }
+}
+
+/// Keys and what they do here, those of most use first; help and quit last where they work.
+fn hints(app: &App) -> Vec<(String, &'static str)> {
+    let filtered = app.filter_of_view().is_some_and(|filter| !filter.trim().is_empty());
+    let in_front = app.popups.last();
+    let shown = |spec: &&Spec| {
+        !spec.hint.is_empty()
+            && spec.place.has(app.view)
+            && match spec.action {
+                // What is typed into a filter is no key, and a question takes any.
+                Action::Help | Action::Quit => {
+                    !matches!(in_front, Some(Popup::Filter { .. } | Popup::Suspend))
+                }
+                Action::Cancel => filtered || in_front.is_some(),
+                _ if in_front.is_some() => false,
+                _ => does_something(app, spec),
+            }
+    };
+    let mut specs: Vec<&Spec> = ACTIONS.iter().filter(shown).collect();
+    // How to leave a filter comes first: what it hides may be what is looked for.
+    specs.sort_by_key(|spec| spec.action != Action::Cancel);
+    let hint = |spec: &Spec| match (spec.action, in_front) {
+        (Action::Cancel, Some(_)) => "close",
+        _ => spec.hint,
+    };
+    let mut hints: Vec<_> =
+        specs.into_iter().map(|spec| (app.keymap.first(spec.action), hint(spec))).collect();
+    if let Some(Popup::Detail { .. } | Popup::Help { .. }) = in_front {
+        hints.insert(1, (app.keymap.first(Action::Down), "read on"));
+    }
+    hints
+}
+
+/// Whether the action has anything to be done with now.
+fn does_something(app: &App, spec: &Spec) -> bool {
+    let about_findings = matches!(app.view, View::Overview | View::Findings);
+    match spec.place {
+        // Nothing has come yet that they could be about, or nothing was found.
+        Place::In(_) if app.history.log().is_empty() => false,
+        Place::In(_) => !about_findings || app.finding().is_some(),
+        Place::Watching => app.is_watching(),
+        Place::Everywhere => match spec.action {
+            Action::NextFinding => !app.found.is_empty(),
+            Action::Play => !app.history.log().is_empty(),
+            // A file does not grow.
+            Action::Follow => !app.history.log().is_empty() && !matches!(app.source, Source::Replay(_)),
+            _ => true,
+        },
     }
 }
 
@@ -309,6 +339,23 @@ pub(super) fn list(
         let y = area.y + u16::try_from(place.min(list.height - 1)).unwrap_or(0);
         // No block: beside the bars of a timeline it would be one of them.
         canvas.put(area.right() - 1, y, 1, "║", Role::Border);
+    }
+}
+
+/// All about what is selected, beside or below the list; what finds no room is told of, and opened as a popup.
+fn panel(app: &App, canvas: &mut Canvas<'_>, area: Rect, title: &str, lines: &popup::Lines) {
+    let inner = canvas.title(area, title);
+    let wrapped = popup::wrap(lines, usize::from(inner.width.saturating_sub(2)));
+    let room = usize::from(inner.height);
+    let left = if wrapped.len() > room { wrapped.len() + 1 - room } else { 0 };
+    let mut y = inner.y;
+    for (role, text) in wrapped.iter().take(wrapped.len().saturating_sub(left)) {
+        canvas.put(inner.x + 1, y, inner.width - 1, text, *role);
+        y += 1;
+    }
+    if left > 0 && room > 0 {
+        let told = format!("» {} more: {}", count(left, "line"), app.keymap.first(Action::Open));
+        canvas.put(inner.x + 1, y, inner.width - 1, &told, Role::Key);
     }
 }
 

@@ -99,7 +99,10 @@ pub fn run(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, stop: &Atomi
         last = Instant::now();
         changed |= app.tick(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
         changed |= feed.poll(app)?;
-        if console.as_mut().is_some_and(Console::was_written_to) {
+        if let Some(words) = screen.panicked() {
+            app.complain(words);
+            screen.redraw(app)?;
+        } else if console.as_mut().is_some_and(Console::was_written_to) {
             screen.redraw(app)?;
         } else if changed {
             screen.draw(app)?;

@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::draw;
+use crate::text;
 use ratatui::backend::{Backend as _, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{DisableMouseCapture, EnableMouseCapture};
@@ -10,15 +11,24 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::crossterm::{cursor, execute};
 use ratatui::layout::Rect;
-use std::io::{self, Write};
-use std::sync::Once;
+use std::cell::Cell;
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
 
 /// Columns and lines where the terminal does not say: a serial line has no size.
 const USUAL: (u16, u16) = (80, 24);
 
 /// A terminal is taken over; what a panic has to put back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// What other threads said when they panicked while the view was open.
+static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// This thread took the terminal over.
+    static TAKER: Cell<bool> = const { Cell::new(false) };
+}
 
 /// A terminal that was taken over. Dropping it gives it back.
 ///
@@ -28,6 +38,8 @@ pub struct Screen {
     backend: CrosstermBackend<Box<dyn Write + Send>>,
     /// What is on the screen.
     shown: Buffer,
+    /// How many panics of other threads were told of.
+    told: usize,
 }
 
 impl Screen {
@@ -39,9 +51,10 @@ impl Screen {
         restore_on_panic();
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
+        TAKER.set(true);
         let taken = execute!(out, EnterAlternateScreen, cursor::Hide)
             .and_then(|()| if mouse { execute!(out, EnableMouseCapture) } else { Ok(()) });
-        let mut screen = Self { backend: CrosstermBackend::new(out), shown: Buffer::empty(area()) };
+        let mut screen = Self { backend: CrosstermBackend::new(out), shown: Buffer::empty(area()), told: 0 };
         // If it fails, dropping the screen gives back what was taken.
         taken.and_then(|()| screen.backend.clear())?;
         Ok(screen)
@@ -74,6 +87,13 @@ impl Screen {
         self.draw(app)
     }
 
+    /// What a thread said that panicked since this was asked last: it stands in the middle of the view.
+    pub fn panicked(&mut self) -> Option<String> {
+        let panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = panics.len() > std::mem::replace(&mut self.told, panics.len());
+        panics.last().filter(|_| new).cloned()
+    }
+
     /// Where to write what is no drawing.
     pub fn out(&mut self) -> &mut impl Write {
         &mut self.backend
@@ -92,16 +112,27 @@ fn restore(out: &mut impl Write) {
         let _ = execute!(out, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
         let _ = out.flush();
         let _ = disable_raw_mode();
+        // What they said went with the view, if it was written there.
+        let panics = std::mem::take(&mut *PANICS.lock().unwrap_or_else(PoisonError::into_inner));
+        if io::stderr().is_terminal() {
+            panics.iter().for_each(|panic| eprintln!("pm-trace: {panic}"));
+        }
     }
 }
 
-/// A panic's message is of no use on a screen that is thrown away.
+/// A panic's message is of no use on a screen that is thrown away. Another thread's panic does not end the view, which
+/// has to keep its terminal.
 fn restore_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            restore(&mut io::stdout());
+            if TAKER.get() {
+                restore(&mut io::stdout());
+            } else if TAKEN.load(Ordering::SeqCst) {
+                let words = panic.to_string().lines().collect::<Vec<_>>().join(" ");
+                PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(text::line(&words).into_owned());
+            }
             before(panic);
         }));
     });

@@ -10,6 +10,8 @@ use crate::model::{
     At, Context, Device, DeviceWaiting, Link, Model, PhaseRun, StepRun, StepTime, Transition, Wakeup,
 };
 use pm_trace_common::pm::power;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most transitions kept.
 const TRANSITIONS: usize = 4096;
@@ -154,23 +156,31 @@ fn path(model: &mut Model, action: &str, begun: Option<At>, at: At) {
     }
 }
 
+/// Notes whose lock or completion it is. A device is described in each cycle: what is known already does not part the map
+/// from copies of it.
+fn belongs(map: &mut Arc<BTreeMap<ObjId, ObjId>>, what: ObjId, dev: ObjId) {
+    if map.get(&what) != Some(&dev) {
+        insert_capped(Arc::make_mut(map), what, dev);
+    }
+}
+
 fn describe(model: &mut Model, info: &DeviceInfo, at: At) {
     let dev = info.dev;
     if let Some(lock) = info.lock {
-        insert_capped(&mut model.lock_devices, lock, dev);
+        belongs(&mut model.lock_devices, lock, dev);
     }
     if let Some(completion) = info.completion {
-        insert_capped(&mut model.completion_devices, completion, dev);
+        belongs(&mut model.completion_devices, completion, dev);
     }
     if let Some(device) = device(model, dev) {
         device.sighted(at, info.power, "its description");
-        device.info = Some(DeviceInfo {
+        device.info = Some(Arc::new(DeviceInfo {
             name: short(&info.name),
             bus: short(&info.bus),
             class: short(&info.class),
             driver: short(&info.driver),
             ..info.clone()
-        });
+        }));
     }
 }
 
@@ -184,7 +194,7 @@ fn step_start(model: &mut Model, dev: ObjId, step: Step, run: StepRun, power: Po
     device.current = Some(step);
     device.callback = None;
     let unexpected = step == Step::Resume && device.suspended.is_none() && device.step(step).is_none();
-    *device.step_mut(step) = Some(run);
+    device.start(step, run);
     if let Some(transition) = model.transitions.last_mut() {
         transition.saw_async |= is_async;
         transition.to_resume += u32::from(unexpected);
@@ -223,7 +233,7 @@ fn step_end(model: &mut Model, dev: ObjId, power: Power, at: At) {
         _ => {}
     }
     let is_suspended = device.suspended.is_some();
-    let Some(run) = device.step_mut(step).as_mut() else { return };
+    let Some(run) = device.step_mut(step) else { return };
     run.end = Some(at);
     let (who, start, error) = (run.task, run.start, run.error);
     let callback = match (run.callback, run.callback_end) {
@@ -280,7 +290,7 @@ fn callback_start(model: &mut Model, who: TaskRef, dev: ObjId, ops: String, at: 
     let Some(device) = device(model, dev) else { return };
     device.callback = Some(CallbackRun { ops: ops.clone(), start: at, task: who });
     if let Some(step) = device.current
-        && let Some(run) = device.step_mut(step).as_mut()
+        && let Some(run) = device.step_mut(step)
     {
         run.callback.get_or_insert(at);
     }
@@ -295,7 +305,7 @@ fn callback_end(model: &mut Model, who: TaskRef, dev: ObjId, error: i32, at: At)
     device.callback = None;
     let resumes = device.current == Some(Step::Resume);
     if let Some(step) = device.current
-        && let Some(run) = device.step_mut(step).as_mut()
+        && let Some(run) = device.step_mut(step)
     {
         run.callback_end = Some(at);
         if error != 0 {

@@ -114,6 +114,13 @@ pub(super) struct Flat {
 }
 
 impl Flat {
+    /// As if new, but with the memory it has.
+    pub(super) fn clear(&mut self) {
+        (self.time, self.cpu, self.tid, self.variant, self.whole) = (0, 0, 0, 0, None);
+        self.comm.clear();
+        self.fields.clear();
+    }
+
     /// Takes an encoded event apart.
     pub(super) fn take_apart(event: &[u8], items: &mut Items) -> Self {
         let known = items.len();

@@ -1,6 +1,7 @@
 //! The way through an event, the same for writing and reading: which value comes next, and what is guessed.
 
 use super::item::{Field, Flat, Value};
+use super::seen::{Key, Seen};
 use super::streams::{Coder, Column, MAX_GUESSES, unzigzag, zigzag};
 use super::{Fault, HashMap};
 
@@ -29,9 +30,6 @@ const DURATION: (u16, usize, usize) = (70, 1, 0);
 /// What guesses rest on: values that were seen together.
 type Context = (Value, Value);
 
-/// Column, kind of guess and context as numbers: they are hashed some fifty times an event.
-type Key = [u64; 3];
-
 fn key(column: Column, kind: u8, (one, other): Context) -> Key {
     let ((one_kind, one), (other_kind, other)) = (one.parts(), other.parts());
     let kinds = u64::from(kind) << 16 | u64::from(one_kind) << 8 | u64::from(other_kind);
@@ -58,9 +56,8 @@ pub(super) struct Walk {
     known: Vec<Task>,
     /// Number of the last event's task, and its variant.
     last: (Value, Value),
-    /// By column, kind of guess and context: where in `values` the value then is.
-    seen: HashMap<Key, usize>,
-    values: Vec<Value>,
+    /// By column, kind of guess and context: the value then.
+    seen: Seen,
     /// By column: the last value.
     previous: HashMap<Column, Value>,
     /// By subject: its power bits, and its step.
@@ -89,8 +86,7 @@ impl Walk {
             numbers: HashMap::default(),
             known: Vec::new(),
             last: Default::default(),
-            seen: HashMap::default(),
-            values: Vec::new(),
+            seen: Seen::new(),
             previous: HashMap::default(),
             power: HashMap::default(),
             step: HashMap::default(),
@@ -259,17 +255,18 @@ impl Walk {
         ];
         let mut guesses = [here.task.subject; 5];
         let mut places = [0; 4];
-        for ((guess, place), (kind, context)) in guesses[1..].iter_mut().zip(&mut places).zip(contexts) {
-            *place = self.place(column, kind, context);
-            *guess = self.values[*place];
+        let keys = contexts.map(|(kind, context)| key(column, kind, context));
+        self.seen.places(&keys, &mut places);
+        for (guess, place) in guesses[1..].iter_mut().zip(places) {
+            *guess = self.seen.get(place);
         }
         let value = coder.value(column, &guesses, value)?;
         for ((kind, _), place) in contexts.into_iter().zip(places) {
             if kind == 2 {
-                let place = self.place(column, kind, (value, Value::Nothing));
-                self.values[place] = previous;
+                let place = self.seen.place(key(column, kind, (value, Value::Nothing)));
+                self.seen.set(place, previous);
             } else {
-                self.values[place] = value;
+                self.seen.set(place, value);
             }
         }
         self.previous.insert(column, value);
@@ -296,16 +293,6 @@ impl Walk {
         Ok(value)
     }
 
-    /// Where the value of a context is; nothing, if there was none yet.
-    fn place(&mut self, column: Column, kind: u8, context: Context) -> usize {
-        let next = self.values.len();
-        let place = *self.seen.entry(key(column, kind, context)).or_insert(next);
-        if place == next {
-            self.values.push(Value::Nothing);
-        }
-        place
-    }
-
     /// Codes a value with a guess from each context.
     fn guess<C: Coder>(
         &mut self,
@@ -316,13 +303,17 @@ impl Walk {
     ) -> Result<Value, Fault> {
         let mut guesses = [Value::Nothing; MAX_GUESSES];
         let mut places = [0; MAX_GUESSES];
+        let mut keys = [Key::default(); MAX_GUESSES];
         for (kind, context) in contexts.iter().enumerate() {
-            places[kind] = self.place(column, kind as u8, *context);
-            guesses[kind] = self.values[places[kind]];
+            keys[kind] = key(column, kind as u8, *context);
+        }
+        self.seen.places(&keys[..contexts.len()], &mut places);
+        for (guess, place) in guesses.iter_mut().zip(places).take(contexts.len()) {
+            *guess = self.seen.get(place);
         }
         let value = coder.value(column, guesses.get(..contexts.len()).unwrap_or_default(), value)?;
         for place in places.iter().take(contexts.len()) {
-            self.values[*place] = value;
+            self.seen.set(*place, value);
         }
         self.previous.insert(column, value);
         Ok(value)

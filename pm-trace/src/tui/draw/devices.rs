@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 /// From this width on, details stand beside the tree.
 const WIDE: u16 = 150;
 /// Columns at the right: state, since, callback, async, waited on.
-const RIGHT: u16 = 16 + 10 + 10 + 6;
+const RIGHT: u16 = 16 + 10 + 10 + 7;
 
 pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let (main, side) = super::waits::split(area, WIDE);
@@ -25,7 +25,8 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
         &format!("{}, ordered by {order}{filter}", super::count(app.scene.devices.len(), "device")),
     );
     let right = inner.right() - RIGHT - 1;
-    for (x, width, name) in [(0, 16, "state"), (16, 9, "since"), (26, 9, "callback"), (37, 5, "how")] {
+    for (x, width, name) in [(0, 16, "state <waiting"), (16, 9, "since"), (26, 9, "callback"), (37, 5, "how")]
+    {
         canvas.put(right + x, inner.y, width, name, Role::Dim);
     }
     canvas.put(inner.x + 3, inner.y, right - inner.x, "device (driver)", Role::Dim);
@@ -38,10 +39,7 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     if let Some(side) = side
         && let Some((title, lines)) = detail::of(app)
     {
-        let inner = canvas.title(side, &title);
-        for (place, (role, text)) in lines.iter().enumerate().take(usize::from(inner.height)) {
-            canvas.put(inner.x, inner.y + u16::try_from(place).unwrap_or(0), inner.width, text, *role);
-        }
+        super::panel(app, canvas, side, &title, &lines);
     }
 }
 

@@ -12,7 +12,8 @@ const LIST: u16 = 8;
 
 pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let count = app.scene.findings.len();
-    let inner = canvas.title(area, &format!("{} at this moment", super::count(count, "finding")));
+    let told = if count == 0 { "no finding".to_owned() } else { super::count(count, "finding") };
+    let inner = canvas.title(area, &format!("{told} at this moment"));
     let lines = u16::try_from(count).unwrap_or(LIST).clamp(1, LIST);
     let list = Rect { height: lines.min(inner.height), ..inner };
     super::list(app, canvas, list, |app, canvas, row, number| {

@@ -206,8 +206,9 @@ fn trace(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let (text, role) = if lost > 0 {
         (
             format!(
-                "{} records lost, {} unreadable: what is said may be incomplete",
-                loss.lost, loss.undecoded
+                "{} lost, {} unreadable: what is said may be incomplete",
+                super::count(usize::try_from(loss.lost).unwrap_or(usize::MAX), "record"),
+                loss.undecoded
             ),
             Role::Bad,
         )
@@ -219,7 +220,7 @@ fn trace(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         let missing = session.probes.iter().filter(|probe| probe.place.is_none()).count();
         let all = session.probes.len();
         let (text, role) = if missing > 0 {
-            (format!("{missing} of {all} hooks have no place on this kernel"), Role::Warn)
+            (format!("{missing} of {all} hooks {} no place on this kernel", have(missing)), Role::Warn)
         } else {
             (format!("all {all} hooks attached"), Role::Good)
         };
@@ -236,10 +237,14 @@ fn trace(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
+fn have(number: usize) -> &'static str {
+    if number == 1 { "has" } else { "have" }
+}
+
 fn armed(watching: &Watching) -> String {
     let missing = match watching.skipped {
         0 => String::new(),
-        skipped => format!(", {skipped} have no place on this kernel"),
+        skipped => format!(", {skipped} {} no place on this kernel", have(skipped)),
     };
     format!("armed in {}: {} hooks{missing}", seconds(watching.took), watching.hooks)
 }

@@ -7,7 +7,7 @@ use crate::tui::theme::Role;
 use crate::{history, text};
 use ratatui::layout::Rect;
 
-type Lines = Vec<(Role, String)>;
+pub(super) type Lines = Vec<(Role, String)>;
 
 pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let first = match app.popups.last() {
@@ -63,7 +63,7 @@ fn border(canvas: &mut Canvas<'_>, area: Rect, title: &str) {
 }
 
 /// Lines cut into pieces that fit, later ones indented.
-fn wrap(lines: &Lines, width: usize) -> Lines {
+pub(super) fn wrap(lines: &Lines, width: usize) -> Lines {
     let mut out = Lines::new();
     for (role, line) in lines {
         let chars: Vec<char> = line.chars().collect();

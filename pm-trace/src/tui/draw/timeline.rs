@@ -12,6 +12,8 @@ use std::collections::HashSet;
 
 /// A part of a critical path, in bars and at the left.
 const PATH: &str = "≡";
+/// From this width on, what the characters mean stands further apart.
+const ROOMY: u16 = 84;
 
 pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let filter = match app.timeline.filter.trim() {
@@ -185,6 +187,7 @@ fn under_cursor(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         let text = format!("{} at {}: {told}", lanes::name(&app.history, lane), relative(app.base(), now));
         canvas.put(area.x + 1, area.y, area.width - 1, &text, Role::Name);
     }
+    let gap = if area.width < ROOMY { 1 } else { 2 };
     let mut x = area.x + 1;
     for (kind, name) in [
         (SpanKind::Callback, "callback"),
@@ -195,10 +198,10 @@ fn under_cursor(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     ] {
         let (symbol, role) = look(kind);
         x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), symbol, role) + 1;
-        x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), name, Role::Dim) + 2;
+        x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), name, Role::Dim) + gap;
     }
     x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), PATH, Role::Path) + 1;
-    x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), "critical path", Role::Dim) + 2;
+    x = canvas.put(x, area.y + 1, area.right().saturating_sub(x), "critical path", Role::Dim) + gap;
     canvas.put(x, area.y + 1, area.right().saturating_sub(x), "! finding", Role::Bad);
 }
 

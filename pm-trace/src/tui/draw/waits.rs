@@ -48,13 +48,11 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let lines = detail::wait(app, selected);
     let below = Rect { y: list.bottom(), height: notes, ..inner };
     let room = match side {
-        Some(side) => canvas.title(side, &selected.party.label),
-        None if notes > 0 => canvas.title(below, &selected.party.label),
+        Some(side) => side,
+        None if notes > 0 => below,
         None => return,
     };
-    for (place, (role, text)) in lines.iter().enumerate().take(usize::from(room.height)) {
-        canvas.put(room.x + 1, room.y + u16::try_from(place).unwrap_or(0), room.width - 1, text, *role);
-    }
+    super::panel(app, canvas, room, &selected.party.label, &lines);
 }
 
 /// The words of a row, without its place.
