@@ -125,17 +125,17 @@ fn without_tgid(text: &str) -> &str {
 
 /// The next word, and what follows it.
 fn word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start();
-    let end = text.char_indices().take(LONGEST_WORD).find(|(_, c)| c.is_ascii_whitespace())?.0;
+    let text = text.trim_ascii_start();
+    let end = text.bytes().take(LONGEST_WORD).position(|byte| byte.is_ascii_whitespace())?;
     Some((&text[..end], &text[end..]))
 }
 
 /// `NAME: TEXT`
 fn named(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start();
-    let (name, text) = text.split_once(':')?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (!name.is_empty() && name.chars().all(is_name)).then(|| (name, text.trim()))
+    let text = text.trim_ascii_start();
+    let end = text.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_')?;
+    let (name, rest) = text.split_at(end);
+    (!name.is_empty()).then_some((name, rest.strip_prefix(':')?.trim_ascii()))
 }
 
 fn number(text: &str) -> Option<u16> {

@@ -53,7 +53,7 @@ pub(super) fn pack(rows: &[u8]) -> (Vec<u8>, Vec<u8>) {
     // Writing accepts everything.
     let _ = dense.number(COUNT, flat.len() as u64);
     let _ = dense.number(UNIT, unit);
-    let mut walk = Walk::new(unit);
+    let mut walk = Walk::new(unit, flat.len());
     for mut event in flat {
         let _ = walk.event(&mut dense, &mut event);
     }
@@ -67,7 +67,7 @@ pub(super) fn pack(rows: &[u8]) -> (Vec<u8>, Vec<u8>) {
 pub(super) fn unpack(bits: &[u8], texts: &[u8], rows: &mut Vec<u8>) -> Result<(), Fault> {
     let mut dense = Dense::new(Decoder::new(bits, texts));
     let (count, unit) = (dense.number(COUNT, 0)?, dense.number(UNIT, 0)?);
-    let mut walk = Walk::new(unit);
+    let mut walk = Walk::new(unit, usize::try_from(count).unwrap_or(usize::MAX));
     for _ in 0..count {
         let mut event = Flat::default();
         walk.event(&mut dense, &mut event)?;
@@ -82,7 +82,7 @@ pub(super) fn unpack(bits: &[u8], texts: &[u8], rows: &mut Vec<u8>) -> Result<()
 /// As [`unpack`].
 pub(super) fn unpack_parts(parts: [&[u8]; PARTS], rows: &mut Vec<u8>) -> Result<(), Fault> {
     let (mut reader, count, unit) = Reader::new(parts)?;
-    let mut walk = Walk::new(unit);
+    let mut walk = Walk::new(unit, usize::try_from(count).unwrap_or(usize::MAX));
     for _ in 0..count {
         let mut event = Flat::default();
         walk.event(&mut reader, &mut event)?;
