@@ -26,6 +26,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use survey::{Kind, Survey};
 
+/// Tables that are asked several times for each event.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Why logs could not be imported.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -1,8 +1,8 @@
 //! Events in their encoded form, with an index of what they are about.
 
+use super::HashMap;
 use crate::event::{Body, Event, Nanos, ObjId};
 use crate::model::{At, Model};
-use std::collections::HashMap;
 
 /// What an event is about: the subjects of the programs, which are those of the files that record them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

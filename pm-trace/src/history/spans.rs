@@ -1,8 +1,8 @@
 //! What lasted how long: the bars of a timeline.
 
+use super::HashMap;
 use crate::event::{Body, Event, Nanos, ObjId, Step, TaskRef};
 use crate::model::{Context, Model, WaitOn};
-use std::collections::HashMap;
 
 /// Most spans kept; further ones are counted.
 const MOST: usize = 1 << 21;
