@@ -4,7 +4,9 @@
 //! `cargo run --release --example import_cost -- --pm-trace PM-TRACE --sleepgraph SLEEPGRAPH.PY FTRACE DMESG [FACTOR...]`
 //!
 //! Times are those of the whole programs, start to end, by the clock and as CPU time (user and system), which says more
-//! on a machine that has other things to do. Of pm-trace it is the median of 11 runs, import and report together.
+//! on a machine that has other things to do. They are medians: of 11 runs of pm-trace, of 3 of sleepgraph unless it takes
+//! long. Both make a page of HTML from the logs: pm-trace in one pass (`import --report html`), which is what sleepgraph
+//! does; and with a trace on the way that stays (`import -o`, then `report`), which are two programs.
 //!
 //! A log grows by FACTOR like this: its time is stretched so, and each callback, which then has so much more room, is
 //! followed by as many copies of itself for devices of other names, each as long as the original.
@@ -18,8 +20,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often pm-trace is measured; the median counts.
+/// How often pm-trace is measured, and sleepgraph.
 const RUNS: usize = 11;
+const OTHER_RUNS: usize = 3;
+/// What takes longer than this is not done again.
+const LONG: Duration = Duration::from_secs(10);
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
@@ -42,7 +47,10 @@ fn main() -> anyhow::Result<()> {
     let log = text(Path::new(ftrace))?;
     let folder = tempfile::tempdir()?;
     println!(
-        "factor  callbacks  log kB  trace kB  json kB  pm-trace s  cpu s   sleepgraph s  cpu s    html kB  times  cpu times"
+        "                                               page               trace and page     sleepgraph's page           CPU ratio"
+    );
+    println!(
+        "factor  callbacks  log kB  trace kB  page kB   seconds  CPU       seconds  CPU       seconds  CPU      kB      page  both"
     );
     for factor in factors {
         let grown = folder.path().join(format!("grown{factor}_mem_ftrace.txt"));
@@ -67,10 +75,11 @@ struct Setting<'a> {
 }
 
 struct Figures {
-    /// Import and report.
-    tracer: Cost,
+    /// From the logs to a page.
+    page: Cost,
+    /// The same by way of a trace.
+    both: Cost,
     trace: u64,
-    json: u64,
     /// And the size of its page.
     sleepgraph: Option<(Cost, u64)>,
 }
@@ -86,61 +95,70 @@ struct Cost {
 
 fn measure(setting: &Setting<'_>) -> anyhow::Result<Figures> {
     let trace = setting.log.with_extension("pmtrace");
-    let mut import = Command::new(setting.tracer);
-    import.arg("import").arg(setting.log).arg(setting.dmesg).args(["--force", "-o"]).arg(&trace);
+    let import = || {
+        let mut command = Command::new(setting.tracer);
+        command.arg("import").arg(setting.log).arg(setting.dmesg);
+        command
+    };
+    let page = median(import().args(["--report", "html"]), RUNS)?;
+    let import = median(import().args(["--force", "-o"]).arg(&trace), RUNS)?;
     let mut report = Command::new(setting.tracer);
-    report.args(["report", "--format", "json"]).arg(&trace);
-    let (import, report) = (median(&mut import)?, median(&mut report)?);
+    let report = median(report.args(["report", "--format", "html"]).arg(&trace), RUNS)?;
+    let both =
+        Cost { wall: import.wall + report.wall, cpu: import.cpu + report.cpu, printed: report.printed };
     let sleepgraph = match setting.sleepgraph {
         Some(script) => {
             let mut command = Command::new("python3");
             // It writes its page beside the log.
             command.arg(script).arg("-dmesg").arg(setting.dmesg).arg("-ftrace").arg(setting.log);
-            let cost = run(&mut command)?;
+            let cost = median(&mut command, OTHER_RUNS)?;
             let name = setting.log.to_string_lossy().replace("_ftrace.txt", ".html");
             Some((cost, fs::metadata(name).context("sleepgraph wrote no page")?.len()))
         }
         None => None,
     };
-    let tracer =
-        Cost { wall: import.wall + report.wall, cpu: import.cpu + report.cpu, printed: report.printed };
-    Ok(Figures { tracer, trace: fs::metadata(&trace)?.len(), json: report.printed, sleepgraph })
+    Ok(Figures { page, both, trace: fs::metadata(&trace)?.len(), sleepgraph })
 }
 
 impl Figures {
     fn show(&self, factor: u64, callbacks: u64, log: &Path) -> anyhow::Result<()> {
         let kb = |bytes: u64| bytes.div_ceil(1000);
-        let seconds = |time: Duration| time.as_secs_f64();
-        let ours = self.tracer;
+        let times = |cost: &Cost| format!("{:>8.4}  {:.4}", cost.wall.as_secs_f64(), cost.cpu.as_secs_f64());
         let beside = self.sleepgraph.map_or_else(String::new, |(theirs, size)| {
+            let ratio = |ours: &Cost| theirs.cpu.as_secs_f64() / ours.cpu.as_secs_f64();
             format!(
-                "{:>12.3}  {:>7.3}  {:>7}  {:>5.0}  {:>9.0}",
-                seconds(theirs.wall),
-                seconds(theirs.cpu),
+                "  {}  {:>6}  {:>6.0}  {:>4.0}",
+                times(&theirs),
                 kb(size),
-                seconds(theirs.wall) / seconds(ours.wall),
-                seconds(theirs.cpu) / seconds(ours.cpu),
+                ratio(&self.page),
+                ratio(&self.both)
             )
         });
         println!(
-            "{factor:>6}  {callbacks:>9}  {:>6}  {:>8}  {:>7}  {:>10.4}  {:.4}  {beside}",
+            "{factor:>6}  {callbacks:>9}  {:>6}  {:>8}  {:>7}  {}  {}{beside}",
             kb(fs::metadata(log)?.len()),
             kb(self.trace),
-            kb(self.json),
-            seconds(ours.wall),
-            seconds(ours.cpu),
+            kb(self.page.printed),
+            times(&self.page),
+            times(&self.both),
         );
         Ok(())
     }
 }
 
-/// The medians of so many runs.
-fn median(command: &mut Command) -> anyhow::Result<Cost> {
-    let all = (0..RUNS).map(|_| run(command)).collect::<Result<Vec<_>, _>>()?;
+/// The medians of so many runs, or of fewer that take long.
+fn median(command: &mut Command, runs: usize) -> anyhow::Result<Cost> {
+    let mut all = Vec::new();
+    while all.len() < runs {
+        all.push(run(command)?);
+        if all.last().is_some_and(|cost: &Cost| cost.wall > LONG) {
+            break;
+        }
+    }
     let middle = |of: fn(&Cost) -> Duration| {
         let mut all: Vec<Duration> = all.iter().map(of).collect();
         all.sort_unstable();
-        all[RUNS / 2]
+        all[all.len() / 2]
     };
     Ok(Cost { wall: middle(|cost| cost.wall), cpu: middle(|cost| cost.cpu), printed: all[0].printed })
 }

@@ -47,7 +47,7 @@ pub(crate) mod script;
 #[cfg(test)]
 mod tests;
 
-pub use analysis::Analysis;
+pub use analysis::{Analysis, Fold};
 pub(crate) use describe::step_words;
 pub use describe::{relative, seconds};
 pub use evidence::Evidence;

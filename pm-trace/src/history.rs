@@ -24,6 +24,9 @@ use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
+/// Tables that are asked several times for each event.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Events between two copies of the model. Going back means folding at most so many again.
 const STRIDE: usize = 1 << 13;
 /// Most copies kept; when there are more, every other one is dropped and the distance doubles.

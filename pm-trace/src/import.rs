@@ -17,14 +17,17 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
+use crate::diagnose::Fold;
 use crate::event::{Body, Clocks, Event, Nanos};
-use crate::model::Model;
 use crate::trace::{self, Overwrite, Session, Totals, Writer};
 use convert::Converter;
 use lines::Lines;
 use std::io;
 use std::path::{Path, PathBuf};
 use survey::{Kind, Survey};
+
+/// Tables that are asked several times for each event.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Why logs could not be imported.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +61,10 @@ pub enum Error {
 }
 
 /// What came of an import.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Imported {
+    /// How the logs were made; the head of the trace.
+    pub session: Session,
     /// Events in the trace.
     pub events: u64,
     /// Suspends and resumes in it.
@@ -74,16 +79,37 @@ pub struct Imported {
     pub unread: Vec<(String, u64)>,
 }
 
-/// Reads logs, in the order of time, and writes one trace. Where there is an ftrace log, kernel logs only tell about
-/// the machine: they have less of the same.
+/// Reads logs, in the order of time, and writes one trace, if there is an output for it. Where there is an ftrace log,
+/// kernel logs only tell about the machine: they have less of the same. The events go to `fold`, too.
 ///
 /// # Errors
 /// A log cannot be read or is none, logs are not in order, or the trace cannot be written.
-pub fn import(logs: &[PathBuf], output: &Path, overwrite: Overwrite) -> Result<Imported, Error> {
+pub fn import<F: Fold>(
+    logs: &[PathBuf],
+    output: Option<(&Path, Overwrite)>,
+    fold: &mut F,
+) -> Result<Imported, Error> {
     let survey = Survey::of(logs)?;
     let session = survey.session();
-    let writer = Writer::create(output, &session, overwrite)?;
-    write(&survey, writer)
+    fold.begin(&session);
+    // The logs are there if the machine fails meanwhile.
+    let create = |(path, overwrite)| Writer::create_quickly(path, &session, overwrite);
+    let mut writer = output.map(create).transpose()?;
+    let mut count = 0;
+    let end = events(&survey, &mut |event| {
+        fold.apply(event);
+        count += 1;
+        writer.as_mut().map_or(Ok(()), |writer| writer.append(event))
+    })?;
+    let cycles = fold.model().transitions().len();
+    if let Some(writer) = writer {
+        let clocks = Clocks { boottime: end, ..Clocks::default() };
+        let cycles = u32::try_from(cycles).unwrap_or(u32::MAX);
+        writer.finish(Totals { clocks, cycles, ..Totals::default() })?;
+    }
+    let lines = survey.lines();
+    let (from, notes, unread) = (survey.from(), survey.notes(), survey.unread());
+    Ok(Imported { session, events: count, cycles, lines, from, notes, unread })
 }
 
 /// The session that [`import`] would write, and its events one by one, for those who want no file.
@@ -97,26 +123,6 @@ pub fn read(logs: &[PathBuf], each: &mut dyn FnMut(&Event) -> trace::Result<()>)
     Ok(session)
 }
 
-fn write(survey: &Survey, mut writer: Writer) -> Result<Imported, Error> {
-    let mut model = Model::new();
-    let mut count = 0;
-    let end = events(survey, &mut |event| {
-        model.apply(event);
-        count += 1;
-        writer.append(event)
-    })?;
-    let cycles = model.transitions().len();
-    let clocks = Clocks { boottime: end, ..Clocks::default() };
-    writer.finish(Totals {
-        clocks,
-        cycles: u32::try_from(cycles).unwrap_or(u32::MAX),
-        ..Totals::default()
-    })?;
-    let lines = survey.lines();
-    let (from, notes) = (survey.from(), survey.notes());
-    Ok(Imported { events: count, cycles, lines, from, notes, unread: survey.unread() })
-}
-
 /// The events of all logs, and the time of the last.
 fn events(survey: &Survey, each: &mut dyn FnMut(&Event) -> trace::Result<()>) -> Result<Nanos, Error> {
     let mut converter = Converter::default();
@@ -126,7 +132,7 @@ fn events(survey: &Survey, each: &mut dyn FnMut(&Event) -> trace::Result<()>) ->
         let mut lines = Lines::open(&log.path).map_err(error)?;
         let mut reading = Reading::new(log);
         while let Some(line) = lines.next().map_err(error)? {
-            reading.line(&String::from_utf8_lossy(line), &mut converter, &mut out);
+            reading.line(&lines::text(line), &mut converter, &mut out);
             for event in out.drain(..) {
                 last = last.max(event.time);
                 each(&event)?;

@@ -15,6 +15,9 @@ use std::path::Path;
 /// Stands for a character that is not shown.
 pub const REPLACEMENT: char = '\u{fffd}';
 
+/// Bytes that [`find_unsafe`] looks at together.
+const STRIDE: usize = 64;
+
 /// Whether the character acts on a terminal instead of being shown: control characters (C0, DEL, C1), line
 /// and paragraph separators, and characters that change the direction of text.
 pub const fn is_unsafe(c: char) -> bool {
@@ -22,6 +25,27 @@ pub const fn is_unsafe(c: char) -> bool {
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
         | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// The first unsafe character of a text of several lines, which line feeds and tabs belong to, and its place.
+pub fn find_unsafe(text: &str) -> Option<(usize, char)> {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    let mut place = 0;
+    // Large texts are nearly all ASCII, which is passed in strides.
+    while place < text.len() {
+        let stride = &text.as_bytes()[place..text.len().min(place + STRIDE)];
+        if stride.iter().fold(true, |all, &byte| all & is_plain(byte)) {
+            place += stride.len();
+            continue;
+        }
+        let end = text.ceil_char_boundary(place + stride.len());
+        let is_bad = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
+        if let Some((at, c)) = text[place..end].char_indices().find(|&(_, c)| is_bad(c)) {
+            return Some((place + at, c));
+        }
+        place = end;
+    }
+    None
 }
 
 /// One line of text that is safe to show: unsafe characters, line breaks included, are replaced.
@@ -93,9 +117,8 @@ impl<W: Write> Terminal<W> {
 
     /// Writes the text.
     pub fn show(&mut self, text: &str) -> io::Result<()> {
-        let passes = |c: char| matches!(c, '\n' | '\t') || !is_unsafe(c);
         let mut rest = text;
-        while let Some((at, c)) = rest.char_indices().find(|&(_, c)| !passes(c)) {
+        while let Some((at, c)) = find_unsafe(rest) {
             self.out.write_all(&rest.as_bytes()[..at])?;
             match self.form {
                 Form::Plain => write!(self.out, "{REPLACEMENT}")?,
@@ -124,6 +147,19 @@ mod tests {
         let mut out = Vec::new();
         Terminal::new(&mut out, Form::Plain).show("a\tb\nc\rd\x07").unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "a\tb\nc\u{fffd}d\u{fffd}");
+    }
+
+    #[test]
+    fn unsafe_characters_are_found_wherever_they_stand() {
+        for before in [0, 1, STRIDE - 2, STRIDE - 1, STRIDE, 3 * STRIDE + 5] {
+            for (filling, bad) in
+                [("a", '\x1b'), ("\u{e9}", '\u{202e}'), ("\u{2500}", '\x7f'), ("\n", '\u{9b}')]
+            {
+                let text = filling.repeat(before);
+                assert_eq!(find_unsafe(&text), None);
+                assert_eq!(find_unsafe(&format!("{text}{bad}{text}\x07")), Some((text.len(), bad)));
+            }
+        }
     }
 
     #[test]

@@ -175,6 +175,30 @@ fn a_report_says_what_the_log_lacks() {
     pm_trace().arg("summary").arg(&trace).assert().code(0);
 }
 
+/// In one go: the report on standard output is the one of the trace, and what was read is told beside it. A trace is
+/// written if a place is named for it.
+#[test]
+fn a_report_can_be_had_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("log.pmtrace");
+    for format in ["html", "json", "markdown", "text"] {
+        let import = |args: &[&str]| {
+            let mut command = pm_trace();
+            command.arg("import").arg(log("dev_ftrace.txt.gz")).args(["--report", format]).args(args);
+            command.assert().code(0)
+        };
+        let alone = import(&[]);
+        assert!(stderr(&alone).contains("imported  1 cycle"), "{}", stderr(&alone));
+        assert!(!trace.exists());
+        let with_trace = import(&["-o", trace.to_str().unwrap()]);
+        let report = pm_trace().arg("report").arg(&trace).args(["--format", format]).assert().code(0);
+        assert_eq!(stdout(&alone), stdout(&report), "{format}");
+        assert_eq!(stdout(&with_trace), stdout(&report), "{format}");
+        std::fs::remove_file(&trace).unwrap();
+    }
+    pm_trace().arg("import").arg(log("dev_ftrace.txt.gz")).assert().code(2);
+}
+
 /// A kernel log has no devices, but it has the cycle.
 #[test]
 fn a_kernel_log_alone_has_the_phases() {

@@ -133,12 +133,15 @@ pub struct ImportArgs {
     /// Logs of one boot in the order of time, compressed with gzip or not
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// The trace to write
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    /// The trace to write; may be left out if only a report is wanted
+    #[arg(short, long, value_name = "FILE", required_unless_present = "report")]
+    pub output: Option<PathBuf>,
     /// Replace the trace if it is there
     #[arg(short, long)]
     pub force: bool,
+    /// Show a report in this format, as 'pm-trace report' would of the trace
+    #[arg(long, value_name = "FORMAT")]
+    pub report: Option<ReportFormat>,
 }
 
 /// How a comparison is shown.

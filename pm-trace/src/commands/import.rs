@@ -1,33 +1,65 @@
 //! `pm-trace import`
 
 use super::{Outcome, say, show};
-use crate::cli::ImportArgs;
+use crate::cli::{ImportArgs, ReportFormat};
+use crate::diagnose::Analysis;
 use crate::import::{Imported, import};
+use crate::model::Model;
+use crate::report::{Report, html};
 use crate::text::{self, Form, Page};
 use crate::trace::Overwrite;
 
 /// Unread events that are named.
 const NAMED: usize = 6;
 
-/// Makes a trace from logs and says what it is and what it lacks.
+/// Makes a trace from logs and says what it is and what it lacks. If asked to, it shows the report too.
 ///
 /// # Errors
 /// A log cannot be read or is none, or the trace cannot be written.
 pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Outcome> {
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
-    let imported = import(&args.files, &args.output, overwrite)?;
+    let output = args.output.as_deref().map(|path| (path, overwrite));
+    let Some(format) = args.report else {
+        let imported = import(&args.files, output, &mut Model::new())?;
+        warn(&imported);
+        show(&told(&imported, args), Form::Plain)?;
+        return Ok(Outcome::Fine);
+    };
+    // Standard output is the report's.
+    let tell = |imported: &Imported| {
+        warn(imported);
+        say(&told(imported, args));
+    };
+    if format == ReportFormat::Html {
+        // Events are folded once: by what keeps all that the timeline shows.
+        let mut gather = html::Gather::default();
+        let imported = import(&args.files, output, &mut gather)?;
+        tell(&imported);
+        let report = gather.report(&imported.session);
+        show(&gather.page(&report)?, Form::Plain)?;
+        return Ok(Outcome::of(&report.findings));
+    }
+    let mut analysis = Analysis::default();
+    let imported = import(&args.files, output, &mut analysis)?;
+    tell(&imported);
+    let findings = analysis.findings_at_end();
+    let report = Report::new(Some(&imported.session), analysis.model(), findings, Vec::new());
+    super::report::show_as(&report, format)?;
+    Ok(Outcome::of(&report.findings))
+}
+
+fn warn(imported: &Imported) {
     if imported.cycles == 0 {
         say("warning: the logs hold no suspend: events of suspend_resume begin and end one\n");
     }
-    show(&told(&imported, &text::path(&args.output)), Form::Plain)?;
-    Ok(Outcome::Fine)
 }
 
-fn told(imported: &Imported, output: &str) -> String {
+fn told(imported: &Imported, args: &ImportArgs) -> String {
     let mut page = Page::new(text::columns());
     let cycles = if imported.cycles == 1 { "cycle" } else { "cycles" };
+    let place = args.output.as_ref().map(|path| format!(", in {}", text::path(path))).unwrap_or_default();
     let figures = format!(
-        "{} {cycles} and {} events from {} lines, in {output}",
+        "{} {cycles} and {} events from {} lines{place}",
         imported.cycles, imported.events, imported.lines
     );
     page.paragraph("imported  ", &figures);

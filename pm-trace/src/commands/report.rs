@@ -27,13 +27,21 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         return explain(args, number, &explained);
     }
     let report = Report::of(&explained);
-    match args.format {
-        ReportFormat::Text => show(&report.text_in(text::columns()), Form::Plain)?,
-        ReportFormat::Markdown => show(&report.markdown(), Form::Plain)?,
-        ReportFormat::Html => show(&gather.unwrap_or_default().page(&report)?, Form::Plain)?,
-        ReportFormat::Json => show(&report.json()?, Form::Json)?,
+    match gather {
+        Some(gather) => show(&gather.page(&report)?, Form::Plain)?,
+        None => show_as(&report, args.format)?,
     }
     Ok(Outcome::of(&report.findings))
+}
+
+/// Shows a report; as a page it is shown by whoever gathered what belongs into one.
+pub(super) fn show_as(report: &Report, format: ReportFormat) -> anyhow::Result<()> {
+    match format {
+        ReportFormat::Text => show(&report.text_in(text::columns()), Form::Plain),
+        ReportFormat::Markdown => show(&report.markdown(), Form::Plain),
+        ReportFormat::Html => show(&html::Gather::default().page(report)?, Form::Plain),
+        ReportFormat::Json => show(&report.json()?, Form::Json),
+    }
 }
 
 /// Shows the events behind a finding, counted from 1, which takes a second look at the trace.

@@ -130,6 +130,42 @@ impl Analysis {
     }
 }
 
+/// Who gets events as they come: a [`Model`], or whoever makes more of them at the same time.
+pub trait Fold {
+    /// Before the first event: how they were recorded.
+    fn begin(&mut self, session: &Session);
+    /// Takes in one event.
+    fn apply(&mut self, event: &Event);
+    /// What the events add up to.
+    fn model(&self) -> &Model;
+}
+
+impl Fold for Model {
+    fn begin(&mut self, _: &Session) {}
+
+    fn apply(&mut self, event: &Event) {
+        Self::apply(self, event);
+    }
+
+    fn model(&self) -> &Model {
+        self
+    }
+}
+
+impl Fold for Analysis {
+    fn begin(&mut self, session: &Session) {
+        self.set_session(session);
+    }
+
+    fn apply(&mut self, event: &Event) {
+        Self::apply(self, event);
+    }
+
+    fn model(&self) -> &Model {
+        Self::model(self)
+    }
+}
+
 /// A stall on the way to a deadlock that is told anyway.
 fn is_part_of<'a>(past: &Finding, mut others: impl Iterator<Item = &'a Finding>) -> bool {
     past.kind == Kind::Stall && others.any(|other| other.kind == Kind::Deadlock && other.cycle == past.cycle)

@@ -6,6 +6,7 @@ use super::finding::{Finding, Kind, KnownIssue, Link, Relation};
 use super::pattern::fits;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// A known issue of the kernel.
 #[derive(Clone, Debug, Deserialize)]
@@ -132,17 +133,17 @@ built_in! {
 }
 
 /// Known issues to compare findings with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    /// Those of folders. They come before those that the program brings.
+    added: Vec<Rule>,
 }
 
-impl Default for Rules {
-    /// Those that the program brings.
-    fn default() -> Self {
-        let parsed = BUILT_IN.iter().filter_map(|(name, text)| Rule::parse(name, text).ok());
-        Self { rules: parsed.collect() }
-    }
+/// The rules that the program brings, read when a finding is first compared with them: most traces have none.
+fn built_in() -> &'static [Rule] {
+    static RULES: LazyLock<Vec<Rule>> =
+        LazyLock::new(|| BUILT_IN.iter().filter_map(|(name, text)| Rule::parse(name, text).ok()).collect());
+    &RULES
 }
 
 impl Rule {
@@ -254,32 +255,32 @@ impl Rules {
                 .map_err(|source| RuleError::Read { path: file.clone(), source })?;
             added.push(Rule::parse(&file.to_string_lossy(), &text)?);
         }
-        added.append(&mut self.rules);
-        self.rules = added;
+        added.append(&mut self.added);
+        self.added = added;
         Ok(())
     }
 
     /// Names the known issue that each finding looks like: the first rule that fits.
     pub fn recognise(&self, findings: &mut [Finding], release: &str) {
         for finding in findings {
-            let rule = self.rules.iter().find(|rule| rule.matches(finding, release));
+            let rule = self.iter().find(|rule| rule.matches(finding, release));
             finding.known_issue = rule.map(Rule::issue);
         }
     }
 
     /// The known issue of this name.
     pub(crate) fn named(&self, id: &str) -> Option<KnownIssue> {
-        self.rules.iter().find(|rule| rule.id == id).map(Rule::issue)
+        self.iter().find(|rule| rule.id == id).map(Rule::issue)
     }
 
     /// The known issue whose name a text begins with.
     pub(crate) fn begun_by(&self, text: &str) -> Option<KnownIssue> {
-        self.rules.iter().find(|rule| text.starts_with(&rule.id)).map(Rule::issue)
+        self.iter().find(|rule| text.starts_with(&rule.id)).map(Rule::issue)
     }
 
     /// Every rule.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter()
+        self.added.iter().chain(built_in())
     }
 }
 

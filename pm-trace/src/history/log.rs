@@ -1,5 +1,6 @@
 //! Events in their encoded form, with an index of what they are about.
 
+use super::HashMap;
 use crate::event::{Body, Event, Nanos, ObjId};
 use crate::model::{At, Model};
 

@@ -1,5 +1,6 @@
 //! What lasted how long: the bars of a timeline.
 
+use super::HashMap;
 use crate::event::{Body, Event, Nanos, ObjId, Step, TaskRef};
 use crate::model::{Context, Model, WaitOn};
 

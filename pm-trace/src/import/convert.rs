@@ -4,6 +4,7 @@
 //! before its callback, and steps of devices without a callback, leave nothing in a log. So a step lasts as long as
 //! its callback here. As in a recording, nothing outside of a transition is kept.
 
+use super::HashMap;
 use super::devices::Devices;
 use super::ftrace::Record;
 use super::grammar::{Function, Said};
@@ -11,7 +12,6 @@ use crate::capture::ids::ObjectIds;
 use crate::event::{Body, Comm, Event, LockKind, Nanos, ObjId, Power, SymId, TaskRef};
 use pm_trace_common::control::BLOCKED_NS;
 use pm_trace_common::{lock::flags, pm::power};
-use std::collections::HashMap;
 use std::hash::Hash;
 
 /// Most tasks followed, and most functions named.

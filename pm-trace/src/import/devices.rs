@@ -5,10 +5,10 @@
 //! three words together tell them apart. As a parent a device is named alone; of several it is then the one whose own
 //! parent is called otherwise.
 
+use super::HashMap;
 use crate::capture::ids::ObjectIds;
 use crate::event::{DeviceInfo, ObjId, Power};
 use pm_trace_common::pm::power;
-use std::collections::HashMap;
 
 /// Most devices told apart, as many as the model keeps.
 const MOST: usize = 1 << 16;

@@ -65,7 +65,7 @@ pub(super) fn remark(line: &str) -> Option<Remark> {
 /// `TASK-PID (TGID) [CPU] FLAGS TIME: NAME: TEXT`, where TGID and FLAGS may be missing.
 fn in_columns(line: &str) -> Option<Record<'_>> {
     line.match_indices('[').find_map(|(at, _)| {
-        let task = task(without_tgid(line[..at].trim_end()))?;
+        let task = task(without_tgid(line[..at].trim_ascii_end()))?;
         let (cpu, rest) = line[at + 1..].split_once(']')?;
         let cpu = number(cpu)?;
         let (word, rest) = word(rest)?;
@@ -97,19 +97,18 @@ fn in_graph(line: &str) -> Option<Record<'_>> {
 fn time(text: &str) -> Option<(Nanos, bool)> {
     match seconds(text) {
         Some(time) => Some((time, false)),
-        None if text.bytes().all(|byte| byte.is_ascii_digit()) => Some((text.parse().ok()?, true)),
-        None => None,
+        None => Some((digits(text.as_bytes())?, true)),
     }
 }
 
 /// `TASK-PID`, the name perhaps after blanks.
 fn task(text: &str) -> Option<TaskRef> {
     let (name, pid) = text.rsplit_once('-')?;
-    if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
     // What stands before the name on such a line are blanks, or a name of `<...>` where it was forgotten.
-    Some(TaskRef { tid: pid.parse().ok()?, comm: Comm::new(name.trim_start()) })
+    Some(TaskRef {
+        tid: u32::try_from(digits(pid.as_bytes())?).ok()?,
+        comm: Comm::new(name.trim_ascii_start()),
+    })
 }
 
 /// Without `(  173)` or `(-----)` at the end.
@@ -125,32 +124,38 @@ fn without_tgid(text: &str) -> &str {
 
 /// The next word, and what follows it.
 fn word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start();
-    let end = text.char_indices().take(LONGEST_WORD).find(|(_, c)| c.is_ascii_whitespace())?.0;
+    let text = text.trim_ascii_start();
+    let end = text.bytes().take(LONGEST_WORD).position(|byte| byte.is_ascii_whitespace())?;
     Some((&text[..end], &text[end..]))
 }
 
 /// `NAME: TEXT`
 fn named(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start();
-    let (name, text) = text.split_once(':')?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (!name.is_empty() && name.chars().all(is_name)).then(|| (name, text.trim()))
+    let text = text.trim_ascii_start();
+    let end = text.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_')?;
+    let (name, rest) = text.split_at(end);
+    (!name.is_empty()).then_some((name, rest.strip_prefix(':')?.trim_ascii()))
 }
 
 fn number(text: &str) -> Option<u16> {
-    text.trim().parse().ok()
+    u16::try_from(digits(text.trim_ascii().as_bytes())?).ok()
+}
+
+/// A number of decimal digits and nothing else.
+fn digits(text: &[u8]) -> Option<u64> {
+    let add = |number: u64, byte: &u8| {
+        let digit = byte.wrapping_sub(b'0');
+        number.checked_mul(10)?.checked_add(u64::from(digit)).filter(|_| digit < 10)
+    };
+    text.iter().try_fold(0, add).filter(|_| !text.is_empty())
 }
 
 /// Seconds with a fraction of up to nine digits, as nanoseconds.
 pub(super) fn seconds(text: &str) -> Option<Nanos> {
-    let (whole, fraction) = text.split_once('.')?;
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > 9 {
-        return None;
-    }
-    let scale = 10_u64.pow(9 - u32::try_from(fraction.len()).ok()?);
-    whole.parse::<u64>().ok()?.checked_mul(1_000_000_000)?.checked_add(fraction.parse::<u64>().ok()? * scale)
+    let dot = text.bytes().position(|byte| byte == b'.')?;
+    let (whole, fraction) = (digits(&text.as_bytes()[..dot])?, digits(&text.as_bytes()[dot + 1..])?);
+    let scale = 10_u64.pow(9_u32.checked_sub(u32::try_from(text.len() - dot - 1).ok()?)?);
+    whole.checked_mul(1_000_000_000)?.checked_add(fraction * scale)
 }
 
 #[cfg(test)]

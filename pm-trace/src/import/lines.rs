@@ -1,6 +1,7 @@
 //! Lines of a log, one at a time, whatever the file holds: compressed or not, without end, not text.
 
 use flate2::bufread::MultiGzDecoder;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -41,7 +42,7 @@ impl Lines {
         let mut read = 0;
         loop {
             let bytes = self.reader.fill_buf()?;
-            let end = bytes.iter().position(|&byte| byte == b'\n');
+            let end = memchr::memchr(b'\n', bytes);
             let here = end.unwrap_or(bytes.len());
             let room = LONGEST.saturating_sub(self.line.len());
             self.line.extend_from_slice(&bytes[..here.min(room)]);
@@ -57,6 +58,11 @@ impl Lines {
         }
         Ok((read > 0).then_some(self.line.as_slice()))
     }
+}
+
+/// A line as text. Nearly all are: those are looked at once, and fast.
+pub(super) fn text(line: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
 }
 
 #[cfg(test)]

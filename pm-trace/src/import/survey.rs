@@ -3,7 +3,7 @@
 use super::dmesg::{self, Edge, Phases};
 use super::grammar::{self, EVENTS};
 use super::head::Head;
-use super::lines::Lines;
+use super::lines::{self, Lines};
 use super::{Error, ftrace};
 use crate::capture::hooks::{HOOKS, HookSpec};
 use crate::event::{Clocks, Nanos};
@@ -213,7 +213,7 @@ impl Log {
         let mut messages: Option<(Nanos, Nanos)> = None;
         while let Some(line) = lines.next().map_err(error)? {
             log.lines += 1;
-            let line = String::from_utf8_lossy(line);
+            let line = lines::text(line);
             if let Some(record) = ftrace::record(&line) {
                 log.event(&record);
             } else if let Some((time, tid, message)) = dmesg::line(&line) {

@@ -16,9 +16,11 @@ mod view;
 mod tests;
 
 use super::{Report, finding, text};
-use crate::diagnose::{Awaited, Severity, awaited, waits};
+use crate::diagnose::{Awaited, Fold, Severity, awaited, waits};
 use crate::event::Event;
 use crate::history::History;
+use crate::model::Model;
+use crate::trace::Session;
 use askama::Template;
 use shell::{STYLE, policy, without_unsafe};
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ const SCRIPT: &str = concat!(
     include_str!("html/data.js"),
     include_str!("html/theme.js"),
     include_str!("html/timeline.js"),
+    include_str!("html/links.js"),
     include_str!("html/page.js")
 );
 
@@ -37,6 +40,20 @@ pub struct Gather {
     history: History,
     /// Whom a wait waits for, by the number of the event that began it.
     awaited: BTreeMap<u32, Awaited>,
+}
+
+impl Fold for Gather {
+    fn begin(&mut self, session: &Session) {
+        self.history = History::new(Some(session.clone()));
+    }
+
+    fn apply(&mut self, event: &Event) {
+        Self::apply(self, event);
+    }
+
+    fn model(&self) -> &Model {
+        self.history.head()
+    }
 }
 
 impl Gather {
@@ -59,6 +76,12 @@ impl Gather {
         }
     }
 
+    /// A report about the events that were taken in, if nobody else folded them.
+    pub fn report(&self, session: &Session) -> Report {
+        let notes = self.history.notes().to_vec();
+        Report::new(Some(session), self.history.head(), self.history.findings(None), notes)
+    }
+
     /// The page about the trace whose events were taken in and whose report this is.
     ///
     /// # Errors
@@ -73,7 +96,7 @@ impl Gather {
         let findings = report.findings.iter().enumerate();
         let page = Page {
             policy: policy(&[STYLE], &[SCRIPT]),
-            style: STYLE,
+            styles: [STYLE],
             script: SCRIPT,
             report,
             verdict: verdict(report),
@@ -99,7 +122,7 @@ fn verdict(report: &Report) -> String {
 #[template(path = "page.html")]
 struct Page<'a> {
     policy: String,
-    style: &'static str,
+    styles: [&'static str; 1],
     script: &'static str,
     report: &'a Report,
     verdict: String,

@@ -123,6 +123,13 @@ fn check(browser: &mut Browser, page: &Page, file: &Path, checks: &mut Checks) -
         passes("waits are arrows", arrows > 0);
     }
     passes("a bar says what it is", hover(browser)?);
+    passes("the device tree leads to the timeline and back", tree_and_timeline(browser)?);
+    if page.has_arrows {
+        passes("the wait graph opens what is known of a node", node(browser)?);
+        passes("who waits leads to the timeline and back", party(browser)?);
+        passes("pointing at one place marks the others", marks(browser)?);
+    }
+    browser.ask("document.getElementById('time').scrollIntoView()")?;
     picture(browser, file, "timeline")?;
     passes("the wheel comes closer", zoom(browser)?);
     let found = search(browser, page.search)?;
@@ -165,6 +172,53 @@ fn hover(browser: &mut Browser) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Clicks on a name in the tree that has a lane; the timeline keeps a bar of it, with a link to the row.
+fn tree_and_timeline(browser: &mut Browser) -> Result<bool> {
+    let led = browser.ask(
+        "(() => { const detail = document.getElementById('detail'); \
+         for (const name of document.querySelectorAll('#tree b')) { \
+           name.click(); const row = name.closest('summary, p'); \
+           const back = detail.querySelector(`a[href=\"#${row.id}\"]`); if (!back) continue; \
+           document.querySelectorAll('#tree details').forEach((list) => { list.open = false; }); \
+           back.click(); return row.offsetHeight > 0 && detail.textContent.includes(name.textContent); } \
+         return false; })()",
+    )?;
+    Ok(led == json!(true))
+}
+
+/// Clicks on a node of the first finding's drawing: the row of the list that tells about it is open then.
+fn node(browser: &mut Browser) -> Result<bool> {
+    let opened = browser.ask(
+        "(() => { const node = document.querySelector('.finding svg a'); \
+         const row = document.querySelector(node.getAttribute('href')); const part = row.querySelector('details'); \
+         const before = part.open; node.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true })); \
+         return !before && part.open && node.querySelector('title').textContent.length > 0; })()",
+    )?;
+    Ok(opened == json!(true))
+}
+
+/// Clicks on who waits in the first finding: the timeline shows it, and leads back to the finding.
+fn party(browser: &mut Browser) -> Result<bool> {
+    let led = browser.ask(
+        "(() => { const party = document.querySelector('.chain a.party'); party.click(); \
+         const back = document.querySelector('#detail a[href=\"#finding-1\"]'); \
+         return Boolean(back) && document.activeElement.id === 'lanes'; })()",
+    )?;
+    Ok(led == json!(true))
+}
+
+/// Points at a node of the drawing: the same party is marked in the list.
+fn marks(browser: &mut Browser) -> Result<bool> {
+    let area = browser.ask(
+        "(() => { const node = document.querySelector('.finding svg a[data-lane]'); node.scrollIntoView({ block: 'center' }); \
+         const { left, top, width, height } = node.getBoundingClientRect(); return [left + width / 2, top + height / 2]; })()",
+    )?;
+    let at = |n: usize| area[n].as_f64().context("the drawing has no node");
+    browser.point(at(0)?, at(1)?, false)?;
+    let marked = browser.ask("document.querySelectorAll('.chain a.same').length > 0")?;
+    Ok(marked == json!(true))
 }
 
 /// The right end of the first lane in the window.

@@ -40,6 +40,8 @@ struct LaneColumns {
     names: Vec<String>,
     /// 0 phases, 1 device, 2 task.
     kinds: Vec<u8>,
+    /// The id of the device or the thread.
+    ids: Vec<u32>,
     /// Bit 0: a finding is about it; bit 1: it is on a critical path.
     marks: Vec<u8>,
     /// How many bars it has.
@@ -194,11 +196,13 @@ impl Filler {
         }
         let name = lanes::name(history, lane);
         self.data.lanes.names.push(text::line(text::cut(&name, NAME)).into_owned());
-        self.data.lanes.kinds.push(match lane {
-            Lane::Phases => 0,
-            Lane::Device(_) => 1,
-            Lane::Task(_) => 2,
-        });
+        let (kind, id) = match lane {
+            Lane::Phases => (0, 0),
+            Lane::Device(dev) => (1, dev.0),
+            Lane::Task(tid) => (2, tid),
+        };
+        self.data.lanes.kinds.push(kind);
+        self.data.lanes.ids.push(id);
         self.data.lanes.marks.push(mark);
         self.data.lanes.counts.push(count);
     }

@@ -1,13 +1,37 @@
 //! The links of a chain with the events and stacks behind them.
 
-use crate::diagnose::{Evidence, Finding, Link, Relation, relative};
+use crate::diagnose::{Evidence, Finding, Link, Party, Relation, relative};
 use crate::history::History;
+
+/// Who waits, or what is waited for.
+pub(super) struct PartyView {
+    pub(super) label: String,
+    /// Its lane of the timeline, see [`lane`]; empty if it has none.
+    pub(super) lane: String,
+    /// The device tree has it, too.
+    pub(super) in_tree: bool,
+}
+
+impl PartyView {
+    pub(super) fn of(party: &Party) -> Self {
+        let lane = lane(party);
+        Self { label: party.label.clone(), in_tree: lane.starts_with('d'), lane }
+    }
+}
+
+/// What the whole page calls a party's lane: `t` and a thread's id, or `d` and a device's, which is the name of the
+/// device's row in the tree, too. Empty if it is neither.
+pub(super) fn lane(party: &Party) -> String {
+    let task = party.task.as_ref().map(|task| format!("t{}", task.tid));
+    let device = || party.device.as_ref().map(|device| format!("d{}", device.id));
+    task.or_else(device).unwrap_or_default()
+}
 
 /// A link.
 pub(super) struct LinkView {
-    pub(super) waiter: String,
+    pub(super) waiter: PartyView,
     pub(super) words: &'static str,
-    pub(super) object: String,
+    pub(super) object: PartyView,
     /// Since when; empty if that is not known.
     pub(super) since: String,
     pub(super) notes: Vec<String>,
@@ -46,9 +70,9 @@ fn view(found: &Finding, link: &Link, told: &dyn Fn(u64) -> EventView) -> LinkVi
     // The stack of the wait stands with the event that began it, if that has one.
     let has_stack = events.iter().any(|event| !event.stack.is_empty());
     LinkView {
-        waiter: link.waiter.label.clone(),
+        waiter: PartyView::of(&link.waiter),
         words: link.relation.words(),
-        object: link.object.label.clone(),
+        object: PartyView::of(&link.object),
         since: link
             .since
             .filter(|_| link.relation == Relation::WaitsFor)

@@ -56,7 +56,7 @@ function read(json) {
   first[lanes] = bar;
   const arrows = new Map(data.arrows);
   return {
-    end: data.end, names: data.lanes.names, kinds: data.lanes.kinds, marks: data.lanes.marks,
+    end: data.end, names: data.lanes.names, kinds: data.lanes.kinds, ids: data.lanes.ids, marks: data.lanes.marks,
     labels: data.labels, bars, first, arrows, paths: data.paths, cycles: data.cycles, left: data.left,
   };
 }

@@ -25,6 +25,12 @@ pub(super) struct Graph {
 }
 
 pub(super) struct Node {
+    /// The row of the chain that tells about it, from 1: where it waits, or else where it is waited for.
+    pub(super) link: usize,
+    /// What that row says.
+    pub(super) told: String,
+    /// See [`super::chain::lane`].
+    pub(super) lane: String,
     pub(super) x: usize,
     pub(super) y: usize,
     pub(super) width: usize,
@@ -68,6 +74,9 @@ pub(super) fn chain(found: &Finding) -> Option<Graph> {
         .zip(&texts)
         .enumerate()
         .map(|(n, ((party, in_cycle), label))| Node {
+            link: row(found, party) + 1,
+            told: found.chain.get(row(found, party)).map(sentence).unwrap_or_default(),
+            lane: super::chain::lane(party),
             x: left,
             y: top(n),
             width: inner,
@@ -95,8 +104,19 @@ pub(super) fn chain(found: &Finding) -> Option<Graph> {
     })
 }
 
+/// The link that tells about a party.
+fn row(found: &Finding, party: &Party) -> usize {
+    let is_it = |other: &Party| is_same(other, party);
+    let waits = found.chain.iter().position(|link| is_it(&link.waiter));
+    waits.or_else(|| found.chain.iter().position(|link| is_it(&link.object))).unwrap_or_default()
+}
+
+fn is_same(one: &Party, other: &Party) -> bool {
+    one.kind == other.kind && one.label == other.label
+}
+
 fn place<'a>(parties: &mut Vec<(&'a Party, bool)>, party: &'a Party, in_cycle: bool) -> usize {
-    match parties.iter().position(|(other, _)| other.kind == party.kind && other.label == party.label) {
+    match parties.iter().position(|(other, _)| is_same(other, party)) {
         Some(place) => {
             parties[place].1 |= in_cycle;
             place

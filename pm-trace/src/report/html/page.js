@@ -37,6 +37,27 @@
     element.append(Object.assign(document.createElement("b"), { textContent: title }));
     for (const line of lines) element.append(Object.assign(document.createElement("span"), { textContent: line }));
   }
+  /** Keeps a bar marked, and what is known of it below, with the other places of the page that are about its lane. */
+  function keep(bar) {
+    view.kept = bar;
+    if (bar >= 0) {
+      write(detail, view.about(bar));
+      const others = placesOf(data.bars.lane[bar]);
+      if (others.length) {
+        const line = Object.assign(document.createElement("span"), { textContent: "see also: " });
+        others.forEach((link, n) => line.append(n ? ", " : "", link));
+        detail.append(line);
+      }
+    }
+    view.draw();
+  }
+  const placesOf = links(data, (lane) => {
+    if (view.places[lane] < 0) { matching.value = ""; filter(); }
+    const bar = view.reveal(lane);
+    get("time").scrollIntoView();
+    view.box.focus({ preventScroll: true });
+    keep(bar);
+  });
   function point(event) {
     const area = view.canvas.getBoundingClientRect();
     const bar = view.barAt(event.clientX - area.left, event.clientY - area.top);
@@ -70,11 +91,7 @@
     view.show(drag.from - time, drag.to - time);
   });
   view.canvas.addEventListener("pointerup", () => {
-    if (drag && !drag.moved) {
-      view.kept = view.over;
-      if (view.kept >= 0) write(detail, view.about(view.kept));
-      view.draw();
-    }
+    if (drag && !drag.moved) keep(view.over);
     drag = null;
   });
   view.canvas.addEventListener("pointerleave", leave);

@@ -25,6 +25,9 @@ pub(crate) fn policy(styles: &[&str], scripts: &[&str]) -> String {
 /// Control characters and those that change the direction of text have no place in a page: a line break
 /// and a tab are the template's.
 pub(crate) fn without_unsafe(page: String) -> String {
+    if crate::text::find_unsafe(&page).is_none() {
+        return page;
+    }
     let is_bad = |c: char| crate::text::is_unsafe(c) && !matches!(c, '\n' | '\t');
-    if page.contains(is_bad) { page.replace(is_bad, "\u{fffd}") } else { page }
+    page.replace(is_bad, "\u{fffd}")
 }

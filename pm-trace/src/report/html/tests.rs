@@ -156,3 +156,22 @@ fn a_tree_that_is_none() {
     assert_eq!(html.matches("<details").count(), html.matches("</details>").count());
     assert!(html.ends_with("</html>\n") || html.ends_with("</html>"), "the page is whole");
 }
+
+/// Whoever is in a chain is a link to its row in the tree, and each node of the drawing one to its row in the list; all
+/// of them lead somewhere, without a script too.
+#[test]
+fn the_wait_graph_leads_to_lists_and_tree() {
+    let (html, _) = recorded("6.1-rescan-deadlock.pmtrace");
+    let markup = markup(&html);
+    let targets: Vec<&str> =
+        markup.split(" href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    for target in &targets {
+        assert!(markup.contains(&format!("id=\"{target}\"")), "#{target}");
+    }
+    let is_device = |target: &&&str| target.strip_prefix('d').is_some_and(|id| id.parse::<u32>().is_ok());
+    assert!(targets.iter().any(|target| is_device(&target)), "{targets:?}");
+    let (_, drawing) = markup.split_once("<svg").unwrap();
+    let drawing = drawing.split_once("</svg>").unwrap().0;
+    assert_eq!(drawing.matches("<a href=\"#link-1-").count(), drawing.matches("<rect").count());
+    assert!(drawing.contains("data-lane=\"t"), "tasks have a lane of the timeline");
+}

@@ -306,6 +306,20 @@ class Timeline {
     return found;
   }
 
+  /** Brings a lane into sight; gives the bar that says most about it: one that has not ended, or else the longest. */
+  reveal(lane) {
+    const { bars, first } = this.data;
+    let best = -1;
+    const length = (bar) => (bars.open[bar] ? Infinity : bars.end[bar] - bars.start[bar]);
+    for (let bar = first[lane]; bar < first[lane + 1]; bar++) if (best < 0 || length(bar) >= length(best)) best = bar;
+    this.box.scrollTop = Math.max(0, AXIS + this.places[lane] * ROW - this.height / 2);
+    if (best >= 0 && (bars.end[best] < this.from || bars.start[best] > this.to)) {
+      const margin = Math.max(bars.end[best] - bars.start[best], SHORTEST) / 5;
+      this.show(bars.start[best] - margin, bars.end[best] + margin);
+    }
+    return best;
+  }
+
   /** What is known about a bar: its name and lines. */
   about(bar) {
     const { data } = this;

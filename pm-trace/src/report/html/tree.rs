@@ -11,6 +11,8 @@ const OPEN: usize = 400;
 
 /// A device.
 pub(super) struct TreeRow {
+    /// Its id, which links lead to.
+    pub(super) dev: u32,
     pub(super) name: String,
     /// Its driver, bus or class.
     pub(super) sort: String,
@@ -55,6 +57,7 @@ pub(super) fn rows(model: &Model, waits: &Waits, report: &Report) -> Vec<TreeRow
             open.iter().for_each(|&above| out[above].open = true);
         }
         out.push(TreeRow {
+            dev: row.dev.0,
             name: text(|info| &info.name).to_owned(),
             sort: sorts.into_iter().find(|sort| !sort.is_empty()).unwrap_or_default().to_owned(),
             state: row.standing.state.words(),

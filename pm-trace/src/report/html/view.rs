@@ -1,7 +1,7 @@
 //! What the template fills in: findings, cycles, machine and waits in words.
 
 use super::bars::is_worth;
-use super::chain::{self, EventView, LinkView};
+use super::chain::{self, EventView, LinkView, PartyView};
 use super::graph::{self, Graph};
 use crate::diagnose::{
     CycleSummary, Finding, KnownIssue, PathPartSummary, PathSummary, Severity, StepSummary, Waits, relative,
@@ -220,7 +220,7 @@ pub(super) struct WaitView {
     pub(super) depth: u16,
     /// How the row above leads to it; empty at the beginning of a chain.
     pub(super) relation: &'static str,
-    pub(super) label: String,
+    pub(super) party: PartyView,
     pub(super) note: String,
     pub(super) since: String,
     pub(super) in_cycle: bool,
@@ -233,7 +233,7 @@ pub(super) fn waits(model: &Model, waits: &Waits) -> Vec<WaitView> {
     let view = |row: &crate::diagnose::WaitRow| WaitView {
         depth: if row.relation.is_some() { row.depth.min(DEPTH - 1) + 1 } else { 0 },
         relation: row.relation.map(crate::diagnose::Relation::words).unwrap_or_default(),
-        label: row.party.label.clone(),
+        party: PartyView::of(&row.party),
         note: row.notes.first().cloned().unwrap_or_default(),
         since: row.since.map(|at| relative(base, at)).unwrap_or_default(),
         in_cycle: row.in_cycle,
