@@ -4,9 +4,6 @@ use super::HashMap;
 use crate::event::{Body, Event, Nanos, ObjId};
 use crate::model::{At, Model};
 
-/// Asked once for each event.
-type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
-
 /// What an event is about: the subjects of the programs, which are those of the files that record them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {

@@ -4,9 +4,6 @@ use super::HashMap;
 use crate::event::{Body, Event, Nanos, ObjId, Step, TaskRef};
 use crate::model::{Context, Model, WaitOn};
 
-/// Asked several times for each event.
-type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
-
 /// Most spans kept; further ones are counted.
 const MOST: usize = 1 << 21;
 

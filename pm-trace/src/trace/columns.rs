@@ -54,7 +54,7 @@ pub(super) fn pack(rows: &[u8]) -> (Vec<u8>, Vec<u8>) {
     // Writing accepts everything.
     let _ = dense.number(COUNT, flat.len() as u64);
     let _ = dense.number(UNIT, unit);
-    let mut walk = Walk::new(unit, flat.len());
+    let mut walk = Walk::new(unit);
     for mut event in flat {
         let _ = walk.event(&mut dense, &mut event);
     }

@@ -145,7 +145,7 @@ fn a_stack_without_end_is_refused() {
     }
     let (bits, texts) = encoder.finish();
     assert!(bits.len() < 100, "{} bytes", bits.len());
-    let mut walk = Walk::new(1, 0);
+    let mut walk = Walk::new(1);
     let mut dense = Dense::new(Decoder::new(&bits, &texts));
     // All bits are set: a number of 2^64 and more, wherever a number is asked for.
     assert!(walk.event(&mut dense, &mut Flat::default()).is_err());

@@ -27,18 +27,13 @@ const SINCE: &[(u16, usize, usize)] = &[(70, 0, 0), (71, 1, 0), (72, 0, 0)];
 /// The field that holds how long it is from the time in field 0 to the event's, or nearly so.
 const DURATION: (u16, usize, usize) = (70, 1, 0);
 
-/// Contexts that an event brings, about, and most that there is room for from the start: a table that grows is filled
-/// again and again.
-const CONTEXTS: usize = 8;
-const MOST_ROOM: usize = 1 << 14;
-
 /// What guesses rest on: values that were seen together.
 type Context = (Value, Value);
 
 fn key(column: Column, kind: u8, (one, other): Context) -> Key {
     let ((one_kind, one), (other_kind, other)) = (one.parts(), other.parts());
     let kinds = u64::from(kind) << 16 | u64::from(one_kind) << 8 | u64::from(other_kind);
-    (u64::from(column) << 32 | kinds, one, other)
+    [u64::from(column) << 32 | kinds, one, other]
 }
 
 /// What is known of a task.
@@ -83,9 +78,7 @@ struct Here {
 }
 
 impl Walk {
-    /// Before the first of about so many events.
-    pub(super) fn new(unit: u64, events: usize) -> Self {
-        let room = events.saturating_mul(CONTEXTS).min(MOST_ROOM);
+    pub(super) fn new(unit: u64) -> Self {
         Self {
             unit,
             time: 0,
