@@ -100,7 +100,7 @@ pub fn queue_enter(ctx: ProbeContext) -> u32 {
     let asked = ctx.arg::<u64>(1).unwrap_or(0) as u32;
     // Without branches, as in `crate::kernel`.
     let is_set = |bit: u32| asked >> bit & 1;
-    let flags = is_set(BLK_MQ_REQ_PM) * queue::PM | is_set(BLK_MQ_REQ_NOWAIT) * queue::NOWAIT;
+    let flags = (is_set(BLK_MQ_REQ_PM) * queue::PM) | (is_set(BLK_MQ_REQ_NOWAIT) * queue::NOWAIT);
     enter_queue(&ctx, Hook::QueueEnter, flags)
 }
 
