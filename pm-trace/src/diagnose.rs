@@ -31,7 +31,7 @@ mod ports;
 mod queues;
 mod remedy;
 mod rules;
-mod stall;
+pub(crate) mod stall;
 mod state;
 mod summary;
 mod waiting;

@@ -36,7 +36,7 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Outcome> {
         let imported = import(&args.files, output, &mut gather)?;
         tell(&imported);
         let report = gather.report(&imported.session);
-        show(&gather.page(&report)?, Form::Plain)?;
+        super::report::show_as(&report, format, Some(gather))?;
         return Ok(Outcome::of(&report.findings));
     }
     let mut analysis = Analysis::default();
@@ -44,7 +44,7 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Outcome> {
     tell(&imported);
     let findings = analysis.findings_at_end();
     let report = Report::new(Some(&imported.session), analysis.model(), findings, Vec::new());
-    super::report::show_as(&report, format)?;
+    super::report::show_as(&report, format, None)?;
     Ok(Outcome::of(&report.findings))
 }
 

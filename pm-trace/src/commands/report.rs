@@ -27,19 +27,20 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
         return explain(args, number, &explained);
     }
     let report = Report::of(&explained);
-    match gather {
-        Some(gather) => show(&gather.page(&report)?, Form::Plain)?,
-        None => show_as(&report, args.format)?,
-    }
+    show_as(&report, args.format, gather)?;
     Ok(Outcome::of(&report.findings))
 }
 
-/// Shows a report; as a page it is shown by whoever gathered what belongs into one.
-pub(super) fn show_as(report: &Report, format: ReportFormat) -> anyhow::Result<()> {
+/// Shows a report, as a page with what was gathered for its timeline.
+pub(super) fn show_as(
+    report: &Report,
+    format: ReportFormat,
+    gathered: Option<html::Gather>,
+) -> anyhow::Result<()> {
     match format {
         ReportFormat::Text => show(&report.text_in(text::columns()), Form::Plain),
         ReportFormat::Markdown => show(&report.markdown(), Form::Plain),
-        ReportFormat::Html => show(&html::Gather::default().page(report)?, Form::Plain),
+        ReportFormat::Html => show(&gathered.unwrap_or_default().page(report)?, Form::Plain),
         ReportFormat::Json => show(&report.json()?, Form::Json),
     }
 }

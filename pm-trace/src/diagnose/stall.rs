@@ -33,13 +33,17 @@ pub(crate) fn finding(model: &Model, graph: &Graph, now: Nanos, least: Nanos) ->
     Some(describe(model, graph, now, &Root { began, end, came_from }))
 }
 
-/// What is said of a stall while it lasts.
-const LASTS: (&str, &str) = ("does not end", "It may still end.");
+/// What is said of the step that a stall is named after, and of the stall, while it lasts.
+pub(crate) const LASTS: (&str, &str) = ("does not end", "It may still end.");
+
+/// And of the step when it is over.
+pub(crate) fn was_slow(lasted: Nanos) -> String {
+    format!("was slow and ended after {}", seconds(lasted))
+}
 
 /// Words of one that is over: it was slow, and no lockup.
 pub(crate) fn over(finding: &mut Finding) {
-    let lasted = finding.lasted.map(seconds).unwrap_or_default();
-    finding.title = finding.title.replace(LASTS.0, &format!("was slow and ended after {lasted}"));
+    finding.title = finding.title.replace(LASTS.0, &was_slow(finding.lasted.unwrap_or_default()));
     finding.explanation = finding
         .explanation
         .replace("does not get on", "did not get on")

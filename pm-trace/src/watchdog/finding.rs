@@ -3,6 +3,7 @@
 use super::chain;
 use super::line::{Body, Callback, Line, Object, Task};
 use super::report::Report;
+use crate::diagnose::stall as told;
 use crate::diagnose::{
     Behind, Confidence, DeviceRef, Finding, Kind, Link, Party, PartyKind, Relation, Severity, Shape,
     TaskName, advice, deadlock_sentences, known_issue, seconds,
@@ -80,8 +81,8 @@ fn subject(chain: &[Link], is_deadlock: bool) -> Option<&Link> {
 fn title(report: &Report, subject: &str, is_deadlock: bool) -> String {
     match (is_deadlock, report.ended_after) {
         (true, _) => format!("{subject} deadlocked"),
-        (false, Some(after)) => format!("{subject} was slow and ended after {}", seconds(after)),
-        (false, None) => format!("{subject} does not end"),
+        (false, Some(after)) => format!("{subject} {}", told::was_slow(after)),
+        (false, None) => format!("{subject} {}", told::LASTS.0),
     }
 }
 
@@ -195,7 +196,7 @@ fn stalled(report: &Report, stall: &Stall) -> String {
         Some(after) => {
             text.push_str(&format!(" It ended by itself after {}: slow, and no deadlock.", seconds(after)));
         }
-        None => text.push_str(" It may still end."),
+        None => text.extend([" ", told::LASTS.1]),
     }
     if !report.is_whole() {
         text.push_str(" Lines of the report are missing: what is behind it may be more.");
