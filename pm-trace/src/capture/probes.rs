@@ -31,7 +31,7 @@ pub enum ProbeError {
     NoMap(&'static str),
     /// A required hook could not be put anywhere.
     #[error(
-        "hook '{meaning}' cannot be used: {reason}; without it is lost: {lost}. `pm-trace doctor` says what this kernel lacks"
+        "hook '{meaning}' cannot be used: {reason}; without it is lost: {lost}"
     )]
     Required {
         /// What the hook sees.

@@ -218,7 +218,14 @@ pub fn nothing(app: &App) -> String {
     let elsewhere = match app.view {
         _ if app.history.log().is_empty() => String::new(),
         View::Waits | View::Findings if !app.found.is_empty() => {
-            format!("; {} and {} go to findings", key(Action::PreviousFinding), key(Action::NextFinding))
+            let (before, next) = (app.has_finding(false), app.has_finding(true));
+            let ways = [(before, Action::PreviousFinding), (next, Action::NextFinding)];
+            let keys: Vec<_> = ways.iter().filter(|(is, _)| *is).map(|(_, action)| key(*action)).collect();
+            match keys.as_slice() {
+                [] => String::new(),
+                [one] => format!("; {one} goes to a finding"),
+                _ => format!("; {} go to findings", keys.join(" and ")),
+            }
         }
         View::Waits => format!("; {} and {} go through time", key(Action::Back), key(Action::Forward)),
         _ if app.filter_of_view().is_some_and(|filter| !filter.is_empty()) => {

@@ -117,7 +117,7 @@ fn dark(role: Role) -> Style {
         Role::Name => of(153),
         Role::Cursor => of(231).bg(Color::Indexed(60)),
         Role::Phase => of(110),
-        Role::Step => of(66),
+        Role::Step => of(109),
         Role::Wait => of(203),
         Role::Handling => of(215),
         Role::Work => of(140),
@@ -140,7 +140,7 @@ fn light(role: Role) -> Style {
         Role::Name => of(24),
         Role::Cursor => of(231).bg(Color::Indexed(25)),
         Role::Phase => of(67),
-        Role::Step => of(109),
+        Role::Step => of(23),
         Role::Wait => of(160),
         Role::Handling => of(166),
         Role::Work => of(97),
@@ -165,16 +165,18 @@ fn contrast(role: Role) -> Style {
 /// The first eight colours only, and no faint or italic: what every console shows.
 fn console(role: Role) -> Style {
     match role {
-        Role::Text | Role::Dim | Role::Border => Style::new(),
+        // Bars of steps are dots: they need the brightest that is not bold.
+        Role::Text | Role::Dim | Role::Border | Role::Step => Style::new(),
         Role::Title => fg(Color::Cyan).add_modifier(Modifier::BOLD),
-        Role::Selected => Style::new().add_modifier(Modifier::REVERSED),
+        // Reversed colours of words would be patches in the line.
+        Role::Selected => fg(Color::Reset).bg(Color::Reset).add_modifier(Modifier::REVERSED),
         Role::Good | Role::Callback => fg(Color::Green),
         Role::Warn | Role::Key | Role::Handling => fg(Color::Yellow),
         Role::Bad | Role::Wait => fg(Color::Red).add_modifier(Modifier::BOLD),
         Role::Alarm => fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD),
-        Role::Name | Role::Step => fg(Color::Cyan),
+        // Blue on black is not to be read on most consoles.
+        Role::Name | Role::Phase => fg(Color::Cyan),
         Role::Cursor => fg(Color::Black).bg(Color::Yellow),
-        Role::Phase => fg(Color::Blue),
         Role::Work => fg(Color::Magenta),
         Role::Path => fg(Color::White).add_modifier(Modifier::BOLD),
     }
@@ -290,6 +292,7 @@ mod tests {
             Role::Path,
         ];
         let eight = [
+            Color::Reset,
             Color::Black,
             Color::Red,
             Color::Green,
