@@ -60,7 +60,7 @@ fn headline(said: &str) -> Option<Finding> {
             };
             (confidence, title.trim_start_matches('(').trim_end_matches(')').to_owned())
         }
-        _ => (Confidence::Likely, once(rest).to_owned()),
+        _ => (Confidence::Likely, rest.to_owned()),
     };
     let phase = if direction == "suspend" { "dpm_suspend" } else { "dpm_resume" };
     Some(Finding {
@@ -88,12 +88,6 @@ fn headline(said: &str) -> Option<Finding> {
         known_issue: None,
         evidence: Vec::new(),
     })
-}
-
-/// The title of a stall. Version 0.1 wrote it twice: `TITLE (TITLE)`.
-fn once(said: &str) -> &str {
-    let twice = |&(at, _): &(usize, &str)| said[at..] == format!(" ({})", &said[..at]);
-    said.match_indices(" (").find(twice).map_or(said, |(at, _)| &said[..at])
 }
 
 /// `7.29 s`, `310 ms`
@@ -278,15 +272,13 @@ mod tests {
         );
     }
 
-    /// The title of a stall stands there once, or twice as in logs of 0.1; it may have a bracket of its own.
+    /// It may have a bracket of its own.
     #[test]
     fn a_stall_has_its_whole_title() {
         let title = "resume of pmlab-a (pmlab) does not end";
-        for told in [title.to_owned(), format!("{title} ({title})")] {
-            let found = findings_in(&format!("pm-trace: STALL  resume held up for 8.55 s: {told}\n"));
-            assert_eq!(found.len(), 1, "{told}");
-            assert_eq!((found[0].kind, &*found[0].title), (Kind::Stall, title));
-        }
+        let found = findings_in(&format!("pm-trace: STALL  resume held up for 8.55 s: {title}\n"));
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].kind, &*found[0].title), (Kind::Stall, title));
     }
 
     /// The text is what was left in memory by a crash: anything may stand there.

@@ -207,6 +207,9 @@ fn bars(app: &App, lane: Lane) -> Lines {
 /// What an empty list says, and what to press where there is something to see.
 pub fn nothing(app: &App) -> String {
     let key = |action| app.keymap.first(action);
+    if app.history.log().is_empty() {
+        return "nothing was recorded yet".to_owned();
+    }
     let told = match app.view {
         View::Devices => "no device is described at this moment, or none passes the filter",
         View::Waits => "nobody waits for anything at this moment",
@@ -216,7 +219,6 @@ pub fn nothing(app: &App) -> String {
         View::Overview => "",
     };
     let elsewhere = match app.view {
-        _ if app.history.log().is_empty() => String::new(),
         View::Waits | View::Findings if !app.found.is_empty() => {
             let (before, next) = (app.has_finding(false), app.has_finding(true));
             let ways = [(before, Action::PreviousFinding), (next, Action::NextFinding)];

@@ -278,11 +278,8 @@ fn waiting(app: &App, watching: &Watching, canvas: &mut Canvas<'_>, area: Rect) 
         ("  or close the lid, or run 'systemctl suspend' elsewhere".to_owned(), Role::Text),
         (String::new(), Role::Text),
         ("What happens then is shown here when the machine is back.".to_owned(), Role::Text),
-        (
-            "If it does not come back: 'pm-trace suspend --live --tui' on a kernel console stays awake."
-                .to_owned(),
-            Role::Dim,
-        ),
+        ("If it does not come back: on a kernel console,".to_owned(), Role::Dim),
+        ("'pm-trace suspend --live --tui' stays awake and shows why.".to_owned(), Role::Dim),
     ];
     for (place, (text, role)) in lines.iter().enumerate().take(usize::from(inner.height)) {
         canvas.put(inner.x + 1, inner.y + u16::try_from(place).unwrap_or(0), inner.width - 1, text, *role);

@@ -64,6 +64,9 @@ fn column(app: &App, bars: Rect, time: Nanos) -> Option<u16> {
 }
 
 fn axis(app: &App, canvas: &mut Canvas<'_>, bars: Rect) {
+    if app.history.log().is_empty() {
+        return;
+    }
     let step = 14u16;
     let mut x = bars.x;
     while x + 9 < bars.right() {
