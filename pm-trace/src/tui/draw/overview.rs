@@ -230,7 +230,7 @@ fn trace(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     if let Some(note) = notes.first() {
         let more = if notes.len() > 1 { format!(" (and {} more)", notes.len() - 1) } else { String::new() };
         let room = usize::from(inner.width.saturating_sub(1)).saturating_sub(more.len());
-        let note = in_clauses(&note.to_string(), room);
+        let note = in_clauses(note, room);
         if inner.height > 1 {
             canvas.put(inner.x + 1, inner.y + 1, inner.width - 1, &format!("{note}{more}"), Role::Warn);
         } else {
