@@ -174,12 +174,16 @@ fn tabs(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
         x = canvas.put(x, area.y, area.right().saturating_sub(x), &format!(" {} ", view.name()), name);
         app.hits.tabs.push((Rect::new(start, area.y, x - start, 1), view));
     }
+    let room = area.right().saturating_sub(x + 2);
     let (label, role) = match &app.source {
-        Source::Replay(name) => (format!("replay {name}"), Role::Dim),
+        // Where there is little room, the name says more than what is done with it.
+        Source::Replay(name) => {
+            let whole = format!("replay {name}");
+            (if whole.width() > usize::from(room) { name.clone() } else { whole }, Role::Dim)
+        }
         Source::Watch(_) => ("WATCHING".to_owned(), Role::Good),
         Source::Live { .. } => ("LIVE".to_owned(), Role::Bad),
     };
-    let room = area.right().saturating_sub(x + 2);
     canvas.put_right(area.right() - 1, area.y, room, &clip(&label, usize::from(room)), role);
 }
 

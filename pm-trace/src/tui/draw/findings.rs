@@ -6,6 +6,7 @@ use crate::report;
 use crate::tui::app::App;
 use crate::tui::theme::Role;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr as _;
 
 /// Most lines of the list.
 const LIST: u16 = 8;
@@ -30,8 +31,9 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let rest = Rect { y: list.bottom(), height: inner.bottom() - list.bottom(), ..inner };
     let inner = canvas.title(rest, &format!("details, suspend {}", finding.cycle));
     let text = report::verdict_in(finding, usize::from(inner.width - 1));
-    // The list has the headline.
-    let below = text.lines().skip_while(|line| !line.is_empty());
+    // The list has the headline, unless it had to be cut there.
+    let is_cut = report::in_a_line(finding).width() > usize::from(list.width - 2);
+    let below = text.lines().skip_while(|line| !is_cut && !line.is_empty());
     let told: Vec<&str> = below.filter(|line| !line.is_empty()).collect();
     let bad = finding.severity > Severity::Info;
     let room = usize::from(inner.height);
