@@ -14,6 +14,7 @@ use super::action::{ACTIONS, Action, Place, Spec, View};
 use super::app::{App, List, Popup, Source};
 use super::theme::{Glyphs, Role};
 use crate::diagnose::{Severity, relative};
+pub(super) use crate::text::counted as count;
 use crate::{report, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -115,11 +116,6 @@ pub(super) fn clip(text: &str, width: usize) -> String {
         out.push('»');
     }
     out
-}
-
-/// A number and what it counts.
-pub(super) fn count(number: usize, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// Draws everything.
