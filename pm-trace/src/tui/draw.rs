@@ -171,7 +171,8 @@ fn tabs(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
         app.hits.tabs.push((Rect::new(start, area.y, x - start, 1), view));
     }
     let (label, role) = match &app.source {
-        Source::Replay(name) => (format!("replay {name}"), Role::Dim),
+        Source::Replay { name, reading: None } => (format!("replay {name}"), Role::Dim),
+        Source::Replay { reading: Some(percent), .. } => (format!("READING, {percent} %"), Role::Good),
         Source::Watch(_) => ("WATCHING".to_owned(), Role::Good),
         Source::Live { .. } => ("LIVE".to_owned(), Role::Bad),
     };
@@ -301,7 +302,7 @@ fn does_something(app: &App, spec: &Spec) -> bool {
             Action::NextFinding => !app.found.is_empty(),
             Action::Play => !app.history.log().is_empty(),
             // A file does not grow.
-            Action::Follow => !app.history.log().is_empty() && !matches!(app.source, Source::Replay(_)),
+            Action::Follow => !app.history.log().is_empty() && !matches!(app.source, Source::Replay { .. }),
             _ => true,
         },
     }

@@ -138,7 +138,11 @@ mod tests {
         ]);
         assert_eq!(seen.verdicts_s, [0.439]);
         assert_eq!(seen.verdict_at, Some(Duration::from_secs(2)));
-        assert!(seen.console.starts_with("[   14.737877] pm-trace: known: kernel bug 217530\n"), "{}", seen.console);
+        assert!(
+            seen.console.starts_with("[   14.737877] pm-trace: known: kernel bug 217530\n"),
+            "{}",
+            seen.console
+        );
     }
 
     #[test]
