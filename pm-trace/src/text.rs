@@ -59,7 +59,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
 }
 
 /// `1 cycle`, `2 cycles`: a number and what it counts.
-pub fn counted<N: Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {one}{plural}")
 }
