@@ -36,6 +36,7 @@ pub mod devices;
 pub mod draw;
 pub mod keys;
 pub mod lanes;
+pub mod opening;
 pub mod picture;
 pub mod run;
 pub mod scene;

@@ -14,6 +14,7 @@ use super::action::{ACTIONS, Action, Place, Spec, View};
 use super::app::{App, List, Popup, Source};
 use super::theme::{Glyphs, Role};
 use crate::diagnose::{Finding, Severity, relative};
+pub(super) use crate::text::counted as count;
 use crate::{report, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -117,11 +118,6 @@ pub(super) fn clip(text: &str, width: usize) -> String {
     out
 }
 
-/// A number and what it counts.
-pub(super) fn count(number: usize, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
-}
-
 /// Draws everything.
 pub fn draw(app: &mut App, buffer: &mut Buffer) {
     let area = buffer.area;
@@ -177,10 +173,11 @@ fn tabs(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let room = area.right().saturating_sub(x + 2);
     let (label, role) = match &app.source {
         // Where there is little room, the name says more than what is done with it.
-        Source::Replay(name) => {
+        Source::Replay { name, reading: None } => {
             let whole = format!("replay {name}");
             (if whole.width() > usize::from(room) { name.clone() } else { whole }, Role::Dim)
         }
+        Source::Replay { reading: Some(percent), .. } => (format!("READING, {percent} %"), Role::Good),
         Source::Watch(_) => ("WATCHING".to_owned(), Role::Good),
         Source::Live { .. } => ("LIVE".to_owned(), Role::Bad),
     };
@@ -325,7 +322,7 @@ fn does_something(app: &App, spec: &Spec) -> bool {
             Action::PreviousFinding => app.has_finding(false) && !app.has_finding(true),
             Action::Play => !app.history.log().is_empty(),
             // A file does not grow.
-            Action::Follow => !app.history.log().is_empty() && !matches!(app.source, Source::Replay(_)),
+            Action::Follow => !app.history.log().is_empty() && !matches!(app.source, Source::Replay { .. }),
             _ => true,
         },
     }
