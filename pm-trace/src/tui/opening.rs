@@ -6,7 +6,7 @@ use crate::history::Reading;
 use std::time::{Duration, Instant};
 
 /// Longest time that is folded without a look at keys.
-const SLICE: Duration = Duration::from_millis(10);
+const SLICE: Duration = Duration::from_millis(4);
 /// Time between two frames: each has to find out what is known so far.
 const FRAME: Duration = Duration::from_millis(250);
 /// A trace that is read by then is not shown in part.

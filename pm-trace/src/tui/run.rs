@@ -94,7 +94,11 @@ pub fn run(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, stop: &Atomi
         let elapsed = last.elapsed();
         last = Instant::now();
         changed |= app.tick(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
-        changed |= feed.poll(app)?;
+        if changed {
+            // Whoever pressed a key does not wait for what else there is to do.
+            screen.draw(app)?;
+        }
+        let changed = feed.poll(app)?;
         if let Some(words) = screen.panicked() {
             app.complain(words);
             screen.redraw(app)?;
