@@ -7,11 +7,11 @@
 
 use criterion::{BatchSize, Criterion, criterion_group};
 use pm_trace::event::Event;
+use pm_trace::history::DeviceView;
 use pm_trace::history::History;
 use pm_trace::trace::{Overwrite, Session, Totals, Trace, Writer};
 use pm_trace::tui::action::{ACTIONS, Action, View};
 use pm_trace::tui::app::{App, Popup, Source, Watching};
-use pm_trace::tui::devices::DeviceView;
 use pm_trace::tui::draw;
 use pm_trace::tui::keys::Key;
 use ratatui::buffer::Buffer;
