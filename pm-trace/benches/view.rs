@@ -7,13 +7,14 @@
 
 use criterion::{BatchSize, Criterion, criterion_group};
 use pm_trace::event::Event;
-use pm_trace::history::DeviceView;
-use pm_trace::history::History;
+use pm_trace::history::{DeviceView, History, Reading};
 use pm_trace::trace::{Overwrite, Session, Totals, Trace, Writer};
 use pm_trace::tui::action::{ACTIONS, Action, View};
 use pm_trace::tui::app::{App, Popup, Source, Watching};
 use pm_trace::tui::draw;
 use pm_trace::tui::keys::Key;
+use pm_trace::tui::opening::Opening;
+use pm_trace::tui::run::Feed as _;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::cmp::Reverse;
@@ -198,13 +199,14 @@ fn benches(criterion: &mut Criterion) {
     let mut opened = None;
     let opening = timed(|| {
         let history = History::read(&path).expect("the trace is read");
-        let mut app = App::new(history, Source::Replay("large".to_owned()));
+        let mut app = App::new(history, Source::file("large"));
         draw::draw(&mut app, &mut first);
         opened = Some(app);
     });
     let mut app = opened.expect("it is opened");
     println!("{} events, {before} before", app.history.log().len());
-    println!("opened, with its first frame: {}, {}", times(opening), peak());
+    println!("read to its end, with a frame: {}, {}", times(opening), peak());
+    begin(&path);
     table(&mut app);
     reset(&mut app, View::Overview, usize::MAX);
     println!("after all keys: {}", peak());
@@ -217,6 +219,38 @@ fn benches(criterion: &mut Criterion) {
     drop(app);
     arrival(&mut group);
     group.finish();
+}
+
+/// The same as somebody who waits for it sees it: a first frame, and what keys take until all has been read.
+fn begin(path: &Path) {
+    let mut buffer = screen();
+    let mut begun = None;
+    let opened = Instant::now();
+    let first = timed(|| {
+        let (history, reading) = Reading::begin(path).expect("the trace is read");
+        let mut app = App::new(history, Source::file("large"));
+        let opening = Opening::begin(&mut app, reading);
+        draw::draw(&mut app, &mut buffer);
+        begun = Some((app, opening));
+    });
+    let (mut app, mut opening) = begun.expect("it is begun");
+    let mut longest = (Duration::ZERO, Duration::ZERO);
+    let mut views = View::ALL.into_iter().cycle();
+    while opening.is_busy() {
+        // A key that comes when reading has just gone on.
+        let answered = timed(|| {
+            let _ = opening.poll(&mut app);
+            app.act(Action::Show(views.next().unwrap_or(View::Overview)));
+            draw::draw(&mut app, &mut buffer);
+        });
+        longest = (longest.0.max(answered.0), longest.1.max(answered.1));
+    }
+    let all = opened.elapsed().as_secs_f64();
+    println!(
+        "first frame: {}; the longest answer to another view's key until all was read, after {all:.2} s: {}",
+        times(first),
+        times(longest)
+    );
 }
 
 /// What watching does with a whole cycle, between its drain and the frame that shows it.

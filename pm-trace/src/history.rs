@@ -10,6 +10,7 @@ mod devices;
 mod filter;
 mod lanes;
 mod log;
+mod reading;
 mod spans;
 
 #[cfg(test)]
@@ -19,15 +20,14 @@ pub use devices::{DEVICE_TERMS, DeviceRow, DeviceView, Order};
 pub use filter::{Filter, FilterError, TERMS};
 pub use lanes::marked;
 pub use log::{Entry, EventLog, SUBJECTS, Subject};
+pub use reading::Reading;
 pub use spans::{Lane, Span, SpanKind, Spans};
 
 use crate::diagnose::{Analysis, Finding};
 use crate::event::{Body, Event, Nanos};
 use crate::model::Model;
-use crate::trace::{Session, Trace};
+use crate::trace::Session;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
 
 /// Tables that are asked several times for each event.
 type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
@@ -36,46 +36,6 @@ type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState
 const STRIDE: usize = 1 << 13;
 /// Most copies kept; when there are more, every other one is dropped and the distance doubles.
 const COPIES: usize = 192;
-
-/// Events that are read before they are handed over for folding, and how often that may happen ahead.
-const BATCH: usize = 2048;
-const BATCHES: usize = 8;
-
-/// Events read together, with their encoded forms one after the other.
-#[derive(Default)]
-struct Batch {
-    events: Vec<(Event, usize)>,
-    bytes: Vec<u8>,
-}
-
-impl Batch {
-    fn push(&mut self, event: Event, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-        self.events.push((event, self.bytes.len()));
-    }
-
-    fn each(&self, mut what: impl FnMut(&Event, &[u8])) {
-        let mut start = 0;
-        for (event, end) in &self.events {
-            what(event, &self.bytes[start..*end]);
-            start = *end;
-        }
-    }
-}
-
-/// Reads a trace to its end, and gives it back for what it says about itself.
-fn read_batches(mut trace: Trace, sender: &SyncSender<Batch>) -> Trace {
-    let mut batch = Batch::default();
-    while let Some(event) = trace.next() {
-        batch.push(event, trace.event_bytes());
-        // Who takes the batches takes all of them.
-        if batch.events.len() >= BATCH && sender.send(std::mem::take(&mut batch)).is_err() {
-            return trace;
-        }
-    }
-    let _ = sender.send(batch);
-    trace
-}
 
 /// Events and everything folded from them.
 #[derive(Clone, Debug)]
@@ -148,38 +108,28 @@ impl History {
         analysis: Analysis,
         mut each: impl FnMut(&Event, &Model),
     ) -> Result<Self, crate::trace::Error> {
-        let trace = Trace::open(path)?;
-        let mut history = Self { session: trace.session().cloned(), head: analysis, ..Self::default() };
+        let (mut history, mut reading) = Reading::begin(path)?;
+        // Before the first event.
+        history.head = analysis;
         history.name_kernel();
-        // Reading and folding take about as long as each other: two threads halve the time.
-        let (sender, batches) = sync_channel(BATCHES);
-        let trace = thread::scope(|scope| {
-            let reader = scope.spawn(move || read_batches(trace, &sender));
-            for batch in batches {
-                batch.each(|event, bytes| {
-                    history.take(event, bytes);
-                    each(event, history.head());
-                });
-            }
-            reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        history.notes = trace.notes().iter().map(ToString::to_string).collect();
+        while reading.take(&mut history, &mut each) {}
         Ok(history)
     }
 
     /// Takes in one event.
     pub fn push(&mut self, event: &Event) {
-        self.take(event, &[]);
+        self.log.push(event, &[]);
+        self.fold(event);
     }
 
-    /// Takes in one event; `bytes` are its encoded form, if that is at hand.
-    fn take(&mut self, event: &Event, bytes: &[u8]) {
+    /// Folds the next event that is in the log.
+    fn fold(&mut self, event: &Event) {
         self.head.apply(event);
         let head = self.head.model();
-        self.log.push(event, bytes);
-        self.log.refine(&event.body, head);
+        let events = usize::try_from(head.events()).unwrap_or(usize::MAX);
+        self.log.refine(events - 1, &event.body, head);
         self.spans.take(event, head);
-        if self.log.len().is_multiple_of(self.stride) {
+        if events.is_multiple_of(self.stride) {
             self.copies.push(head.clone());
             if self.copies.len() > COPIES {
                 let mut place = 0;

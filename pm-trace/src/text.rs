@@ -9,6 +9,7 @@ mod page;
 pub use page::{Page, WIDTH};
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -55,6 +56,12 @@ pub fn line(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// `1 cycle`, `2 cycles`: a number and what it counts.
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {one}{plural}")
 }
 
 /// The beginning of a text, of at most `bytes` bytes, without breaking a character.

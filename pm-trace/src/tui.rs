@@ -35,6 +35,7 @@ pub mod detail;
 pub mod draw;
 pub mod keys;
 pub mod lanes;
+pub mod opening;
 pub mod picture;
 pub mod run;
 pub mod scene;

@@ -2,11 +2,12 @@
 
 use super::{Outcome, show};
 use crate::cli::{LookArgs, ReplayArgs};
-use crate::history::History;
+use crate::history::Reading;
 use crate::text::Form;
 use crate::tui::app::{App, Source};
 use crate::tui::config::{self, Config};
-use crate::tui::run::{self, Still};
+use crate::tui::opening::Opening;
+use crate::tui::run;
 use crate::tui::terminal::Screen;
 use crate::tui::theme;
 use anyhow::{Context as _, bail};
@@ -19,14 +20,15 @@ use std::io::{self, IsTerminal as _};
 pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<Outcome> {
     require_terminal(&format!("'pm-trace report {}' prints the same as text", args.file.display()))?;
     let config = configuration()?;
-    let history = History::read(&args.file)?;
+    let (history, reading) = Reading::begin(&args.file)?;
     let name = args.file.file_name().unwrap_or(args.file.as_os_str());
-    let mut app = App::new(history, Source::Replay(name.to_string_lossy().into_owned()));
+    let mut app = App::new(history, Source::file(name.to_string_lossy()));
     apply(&mut app, &config, &args.look);
     let stop = run::stop_flag().context("cannot receive signals")?;
     let mut screen =
         Screen::take(Box::new(io::stdout()), config.mouse).context("cannot use this terminal")?;
-    let ended = run::run(&mut app, &mut screen, &mut Still, &stop);
+    let mut opening = Opening::begin(&mut app, reading);
+    let ended = run::run(&mut app, &mut screen, &mut opening, &stop);
     drop(screen);
     ended?;
     Ok(Outcome::of(&app.found))

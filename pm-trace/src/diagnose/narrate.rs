@@ -101,7 +101,12 @@ fn work(namer: &Namer<'_>, body: &Body) -> Option<String> {
         }
         Body::WorkDelayed { function, delay, interrupt, .. } => {
             let by = interrupted(*interrupt);
-            format!("{by}puts off work {} by {delay} jiffies", namer.function(*function))
+            let work = namer.function(*function);
+            // schedule_delayed_work() without a delay queues at once, and the event of that follows.
+            match delay {
+                0 => format!("{by}asks for work {work} without delay"),
+                _ => format!("{by}puts off work {work} by {delay} jiffies"),
+            }
         }
         Body::WorkStart { function, .. } => format!("work {} begins", namer.function(*function)),
         Body::WorkEnd { function, .. } => format!("work {} ends", namer.function(*function)),

@@ -1,7 +1,7 @@
 //! Events in their encoded form, with an index of what they are about.
 
 use super::HashMap;
-use crate::event::{Body, Event, Nanos, ObjId};
+use crate::event::{Body, Comm, Event, Nanos, ObjId};
 use crate::model::{At, Model};
 
 /// What an event is about: the subjects of the programs, which are those of the files that record them.
@@ -113,7 +113,7 @@ pub struct EventLog {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     comms: Vec<String>,
-    numbers: HashMap<crate::event::Comm, u32>,
+    numbers: HashMap<Comm, u32>,
     /// Latest time so far, one for each event: times may go back a little between CPUs.
     latest: Nanos,
     goes_back: bool,
@@ -132,10 +132,7 @@ impl EventLog {
         }
         self.goes_back |= event.time < self.latest;
         self.latest = self.latest.max(event.time);
-        let comm = *self.numbers.entry(event.task.comm).or_insert_with(|| {
-            self.comms.push(event.task.comm.as_str());
-            u32::try_from(self.comms.len() - 1).unwrap_or(u32::MAX)
-        });
+        let comm = self.number(event.task.comm);
         self.entries.push(Entry {
             time: event.time,
             tid: event.task.tid,
@@ -144,6 +141,41 @@ impl EventLog {
             subject: Subject::of(&event.body),
             end: self.bytes.len() as u64,
         });
+    }
+
+    fn number(&mut self, comm: Comm) -> u32 {
+        *self.numbers.entry(comm).or_insert_with(|| {
+            self.comms.push(comm.as_str());
+            u32::try_from(self.comms.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Takes in all events of another one, behind its own.
+    pub(super) fn append(&mut self, piece: &Self) {
+        let mut comms = vec![0; piece.comms.len()];
+        for (&comm, &number) in &piece.numbers {
+            comms[number as usize] = self.number(comm);
+        }
+        let first = piece.entries.iter().map(|entry| entry.time).min();
+        self.goes_back |= piece.goes_back || first.is_some_and(|first| first < self.latest);
+        self.latest = self.latest.max(piece.latest);
+        let start = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(&piece.bytes);
+        let entries = piece.entries.iter();
+        self.entries.extend(entries.map(|entry| Entry {
+            comm: comms[entry.comm as usize],
+            end: start + entry.end,
+            ..*entry
+        }));
+    }
+
+    /// Forgets everything, and keeps the memory for what comes.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+        self.comms.clear();
+        self.numbers.clear();
+        (self.latest, self.goes_back) = (0, false);
     }
 
     /// How many events there are.
@@ -212,9 +244,11 @@ impl EventLog {
         self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
-    /// Names the device of the newest event where only the model knows it.
-    pub(super) fn refine(&mut self, body: &Body, model: &Model) {
-        if let (Some(entry), Some(dev)) = (self.entries.last_mut(), device_in(body, model)) {
+    /// Names the device of an event where only the model knows it.
+    pub(super) fn refine(&mut self, number: usize, body: &Body, model: &Model) {
+        if let Some(dev) = device_in(body, model)
+            && let Some(entry) = self.entries.get_mut(number)
+        {
             entry.dev = dev.0;
         }
     }
@@ -249,13 +283,13 @@ fn device_of(body: &Body) -> Option<ObjId> {
     }
 }
 
-/// The device an event is about, with what the model adds: whose lock, whose completion.
+/// The device that only the model knows an event to be about: whose lock, whose completion.
 fn device_in(body: &Body, model: &Model) -> Option<ObjId> {
     match body {
         Body::LockWait { lock, .. } | Body::LockWaitEnd { lock, .. } => model.device_of_lock(*lock),
         Body::CompletionWait { completion, .. } | Body::Completed { completion, .. } => {
             model.device_of_completion(*completion)
         }
-        body => device_of(body),
+        _ => None,
     }
 }

@@ -33,6 +33,28 @@ fn the_model_at_a_time_does_not_depend_on_the_way_there() {
     }
 }
 
+/// Events that are read in batches stand in the log as if they had come one by one.
+#[test]
+fn batches_are_the_events_one_after_the_other() {
+    let read = trace("6.12-healthy");
+    let mut pushed = History::default();
+    for number in 0..read.log().len() {
+        pushed.push(&read.log().event(number).unwrap());
+    }
+    assert!(read.log().len() > 4096, "more than one batch");
+    for number in 0..read.log().len() {
+        let told = |history: &History| {
+            let (log, entry) = (history.log(), *history.log().entry(number).unwrap());
+            let comm = log.comm(entry.comm).to_owned();
+            (log.event(number), entry.time, entry.tid, comm, entry.device(), entry.subject)
+        };
+        assert_eq!(told(&read), told(&pushed), "{number}");
+    }
+    for time in [0, read.log().time(5000), read.log().time(5000) + 1, u64::MAX] {
+        assert_eq!(read.until(time), pushed.until(time));
+    }
+}
+
 /// Copies of the model are thinned out instead of piling up.
 #[test]
 fn copies_are_bounded() {

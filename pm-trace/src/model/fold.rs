@@ -102,11 +102,15 @@ fn ran(model: &mut Model, who: TaskRef, body: &Body, at: At) {
         return;
     }
     let inside = matches!(body, Body::CompletionWait { .. }) && flushes(model, who.tid, body);
+    let mut outer = None;
     if !inside && !matches!(body, Body::LockWaitEnd { .. }) {
-        end_wait(model, who.tid);
+        outer = end_wait(model, who.tid).filter(|_| looks_again(model, body));
     }
     let Some(task) = task(model, who) else { return };
     task.ran = at;
+    if !matches!(body, Body::LockWaitEnd { .. }) {
+        task.outer = outer;
+    }
     let command_goes_on = matches!(body, Body::QueueWait { .. } | Body::CompletionWait { .. });
     if !command_goes_on {
         task.command = None;
@@ -125,6 +129,14 @@ fn flushes(model: &Model, tid: u32, body: &Body) -> bool {
             let name = super::base_name(model.frame_name(frame));
             name.is_empty() || name.ends_with("flush_work")
         })
+}
+
+/// Whether the lock is that of a wait queue on which the task is about to sleep again: it was woken, as others on that
+/// queue were, and what it waits for has not happened. On an RT kernel such a lock may have to be waited for
+/// (`prepare_to_wait_event()` in kernel/sched/wait.c).
+fn looks_again(model: &Model, body: &Body) -> bool {
+    let Body::LockWait { stack, .. } = body else { return false };
+    stack.iter().take(4).any(|frame| model.frame_name(frame).starts_with("prepare_to_wait"))
 }
 
 /// The task's entry; `None` for an idle task, which is one per CPU under one number, and if there is no room.

@@ -16,6 +16,8 @@ pub struct Task {
     pub contexts: Vec<Entered>,
     /// What it waits for.
     pub wait: Option<Wait>,
+    /// The wait that it goes on with once it has the lock that `wait` is for.
+    pub(crate) outer: Option<Wait>,
     /// The device it announced to wait for others of.
     pub device_wait: Option<DeviceWaiting>,
     /// The SCSI command it asked for last, until it did something else.
@@ -219,6 +221,7 @@ impl Task {
             who,
             contexts: Vec::new(),
             wait: None,
+            outer: None,
             device_wait: None,
             command: None,
             resumed_sdev: None,

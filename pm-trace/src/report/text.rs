@@ -6,7 +6,7 @@ use crate::diagnose::{
     StepSummary, relative, seconds,
 };
 use crate::event::Nanos;
-use crate::text::Page;
+use crate::text::{Page, counted};
 
 /// Steps of devices shown per cycle.
 const SLOWEST: usize = 5;
@@ -148,7 +148,7 @@ fn ports(ports: &[EhSummary]) -> String {
             } else {
                 String::new()
             };
-            parts.push(format!("({} resets {}{failed})", port.resets, seconds(port.resetting)));
+            parts.push(format!("({} {}{failed})", counted(port.resets, "reset"), seconds(port.resetting)));
         }
         parts.join(" ")
     });

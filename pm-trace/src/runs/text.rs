@@ -3,7 +3,7 @@
 use super::{Change, CycleRow, KernelRow, Outlier, Summary};
 use crate::diagnose::{Outcome, seconds};
 use crate::event::Nanos;
-use crate::text::{self, Page};
+use crate::text::{self, Page, counted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -70,11 +70,6 @@ pub(super) fn head(summary: &Summary) -> String {
         let _ = write!(head, ", {lost} records lost");
     }
     head
-}
-
-/// `1 cycle`, `2 cycles`
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Rows with their cells below each other; all but the first are figures, to the right.

@@ -1,6 +1,7 @@
 //! Blocks of events unpacked by other threads before the reader comes to them: unpacking takes longer than all else.
 
 use super::block::{BlockHeader, EVENTS_PREFIX, kind};
+use super::columns::Unpacker;
 use super::packet;
 use super::scan::Blocks;
 use std::collections::VecDeque;
@@ -25,12 +26,12 @@ pub(super) struct Rows {
 ///
 /// # Errors
 /// There are none.
-pub(super) fn rows(header: &BlockHeader, payload: &[u8]) -> Result<Rows, String> {
+pub(super) fn rows(header: &BlockHeader, payload: &[u8], unpacker: &mut Unpacker) -> Result<Rows, String> {
     let payload = packet::unpack(header.packing, payload)?;
     let (number, events) = payload.split_at_checked(EVENTS_PREFIX).ok_or("it is too short")?;
     let mut bytes = number.to_vec();
     // What was unpacked before a fault is good.
-    let fault = packet::unpack_events(header.kind, events, &mut bytes).err();
+    let fault = packet::unpack_events(header.kind, events, unpacker, &mut bytes).err();
     Ok(Rows { bytes, fault })
 }
 
@@ -103,11 +104,12 @@ impl Ahead {
         }
         let waiting = Arc::clone(&self.waiting);
         let work = move || {
+            let mut unpacker = Unpacker::default();
             loop {
                 let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok(job) = job else { return };
                 // Nobody wants what a reader that is gone had asked for.
-                let _ = job.done.send(rows(&job.header, &job.payload));
+                let _ = job.done.send(rows(&job.header, &job.payload, &mut unpacker));
             }
         };
         if thread::Builder::new().name("unpack".to_owned()).spawn(work).is_ok() {

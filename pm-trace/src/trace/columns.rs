@@ -26,6 +26,7 @@ use super::block::{EVENT_PREFIX, MAX_EVENT, MAX_ROWS, u32_at};
 use dense::Dense;
 use item::{Flat, Items};
 use range::{Decoder, Encoder};
+use seen::Seen;
 use streams::{Coder, Column, Reader};
 use walk::Walk;
 
@@ -54,44 +55,63 @@ pub(super) fn pack(rows: &[u8]) -> (Vec<u8>, Vec<u8>) {
     // Writing accepts everything.
     let _ = dense.number(COUNT, flat.len() as u64);
     let _ = dense.number(UNIT, unit);
-    let mut walk = Walk::new(unit);
+    let mut walk = Walk::new(unit, Seen::default());
     for mut event in flat {
         let _ = walk.event(&mut dense, &mut event);
     }
     dense.side.finish()
 }
 
-/// Appends the rows that were put into columns.
-///
-/// # Errors
-/// These bytes are no columns, or of more events than a block has. What was read before is appended.
-pub(super) fn unpack(bits: &[u8], texts: &[u8], rows: &mut Vec<u8>) -> Result<(), Fault> {
-    let mut dense = Dense::new(Decoder::new(bits, texts));
-    let (count, unit) = (dense.number(COUNT, 0)?, dense.number(UNIT, 0)?);
-    let mut walk = Walk::new(unit);
-    let mut event = Flat::default();
-    for _ in 0..count {
-        event.clear();
-        walk.event(&mut dense, &mut event)?;
-        put(&event, &dense.items, rows)?;
-    }
-    if dense.side.is_used_up() { Ok(()) } else { Err(MORE) }
+/// Reads columns, one block after the other.
+#[derive(Default)]
+pub(super) struct Unpacker {
+    /// Memory, used again for each block.
+    seen: Seen,
 }
 
-/// The same for columns of version 2.
-///
-/// # Errors
-/// As [`unpack`].
-pub(super) fn unpack_parts(parts: [&[u8]; PARTS], rows: &mut Vec<u8>) -> Result<(), Fault> {
-    let (mut reader, count, unit) = Reader::new(parts)?;
-    let mut walk = Walk::new(unit);
-    let mut event = Flat::default();
-    for _ in 0..count {
-        event.clear();
-        walk.event(&mut reader, &mut event)?;
-        put(&event, &reader.items, rows)?;
+impl Unpacker {
+    /// Appends the rows that were put into columns.
+    ///
+    /// # Errors
+    /// These bytes are no columns, or of more events than a block has. What was read before is appended.
+    pub(super) fn unpack(&mut self, bits: &[u8], texts: &[u8], rows: &mut Vec<u8>) -> Result<(), Fault> {
+        let mut dense = Dense::new(Decoder::new(bits, texts));
+        let (count, unit) = (dense.number(COUNT, 0)?, dense.number(UNIT, 0)?);
+        self.rows(&mut dense, (count, unit), |dense| &dense.items, rows)?;
+        if dense.side.is_used_up() { Ok(()) } else { Err(MORE) }
     }
-    if reader.is_used_up() { Ok(()) } else { Err(MORE) }
+
+    /// The same for columns of version 2.
+    ///
+    /// # Errors
+    /// As [`Unpacker::unpack`].
+    pub(super) fn unpack_parts(&mut self, parts: [&[u8]; PARTS], rows: &mut Vec<u8>) -> Result<(), Fault> {
+        let (mut reader, count, unit) = Reader::new(parts)?;
+        self.rows(&mut reader, (count, unit), |reader| &reader.items, rows)?;
+        if reader.is_used_up() { Ok(()) } else { Err(MORE) }
+    }
+
+    fn rows<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        (count, unit): (u64, u64),
+        items: impl Fn(&C) -> &Items,
+        rows: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        let mut walk = Walk::new(unit, std::mem::take(&mut self.seen));
+        let mut event = Flat::default();
+        let mut all = || {
+            for _ in 0..count {
+                event.clear();
+                walk.event(coder, &mut event)?;
+                put(&event, items(coder), rows)?;
+            }
+            Ok(())
+        };
+        let read = all();
+        self.seen = walk.into_seen();
+        read
+    }
 }
 
 const MORE: Fault = "there is more in it than its events";

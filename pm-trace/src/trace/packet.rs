@@ -3,7 +3,7 @@
 use super::block::{
     self, BLOCK_HEADER, EVENT_PREFIX, EVENTS_PREFIX, MAX_PAYLOAD, MAX_UNPACKED, kind, packing,
 };
-use super::columns;
+use super::columns::{self, Unpacker};
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -131,12 +131,17 @@ fn decompress(frame: &[u8], words: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Appends the events of a block, what is behind the number of the first, as rows.
-pub(super) fn unpack_events(kind: u16, packed: &[u8], rows: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn unpack_events(
+    kind: u16,
+    packed: &[u8],
+    unpacker: &mut Unpacker,
+    rows: &mut Vec<u8>,
+) -> Result<(), String> {
     match kind {
-        kind::COLUMNS => unpack_parts(packed, rows),
+        kind::COLUMNS => unpack_parts(packed, unpacker, rows),
         kind::DENSE => {
             let (bits, texts) = cut(packed)?;
-            columns::unpack(bits, &decompress(texts, WORDS)?, rows).map_err(str::to_owned)
+            unpacker.unpack(bits, &decompress(texts, WORDS)?, rows).map_err(str::to_owned)
         }
         _ => {
             rows.extend_from_slice(packed);
@@ -146,14 +151,14 @@ pub(super) fn unpack_events(kind: u16, packed: &[u8], rows: &mut Vec<u8>) -> Res
 }
 
 /// Columns of version 2: each part with its length before it, as one Zstandard frame.
-fn unpack_parts(mut packed: &[u8], rows: &mut Vec<u8>) -> Result<(), String> {
+fn unpack_parts(mut packed: &[u8], unpacker: &mut Unpacker, rows: &mut Vec<u8>) -> Result<(), String> {
     let mut parts: [Vec<u8>; columns::PARTS] = Default::default();
     for part in &mut parts {
         let (frame, rest) = cut(packed)?;
         *part = decompress(frame, &[])?;
         packed = rest;
     }
-    columns::unpack_parts(parts.each_ref().map(Vec::as_slice), rows).map_err(str::to_owned)
+    unpacker.unpack_parts(parts.each_ref().map(Vec::as_slice), rows).map_err(str::to_owned)
 }
 
 /// Bytes with their length before them, and the rest.

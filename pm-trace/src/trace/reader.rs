@@ -4,6 +4,7 @@ use super::ahead::{self, Ahead, Rows};
 use super::block::{
     self, BlockHeader, EVENT_PREFIX, EVENTS_PREFIX, FILE_HEADER, FORMAT_VERSION, FileHeader, MAX_EVENT, kind,
 };
+use super::columns::Unpacker;
 use super::note::{Notes, Problem};
 use super::packet;
 use super::scan::{Blocks, Next};
@@ -27,6 +28,7 @@ pub struct Trace<R = File> {
     blocks: Blocks<R>,
     /// Blocks that other threads unpack; `None` for a stream, whose end may not have been written yet.
     ahead: Option<Ahead>,
+    unpacker: Unpacker,
     session: Option<Session>,
     notes: Notes,
     summary: Summary,
@@ -99,6 +101,7 @@ impl<R: Read> Trace<R> {
         let mut trace = Self {
             blocks: Blocks::new(source),
             ahead,
+            unpacker: Unpacker::default(),
             session: None,
             notes: Notes::default(),
             summary: Summary::default(),
@@ -147,6 +150,11 @@ impl<R: Read> Trace<R> {
     /// The encoded form of the event that came last; empty if it has none, because it stands for lost ones.
     pub fn event_bytes(&self) -> &[u8] {
         self.events.get(self.newest.clone()).unwrap_or_default()
+    }
+
+    /// How far in the file the current block of events ends, in bytes.
+    pub fn position(&self) -> u64 {
+        self.whole
     }
 
     /// Passes the file header, or finds out that this is no trace.
@@ -256,7 +264,7 @@ impl<R: Read> Trace<R> {
             ahead.look(&mut self.blocks, header);
             ahead.take(offset)
         });
-        unpacked.unwrap_or_else(|| ahead::rows(header, self.blocks.payload(header)))
+        unpacked.unwrap_or_else(|| ahead::rows(header, self.blocks.payload(header), &mut self.unpacker))
     }
 
     fn take_payload(&mut self, kind: u16, payload: &[u8], offset: u64) -> std::result::Result<(), String> {

@@ -14,8 +14,13 @@ use crate::model::Model;
 /// Where events come from.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A file, by its name.
-    Replay(String),
+    /// A file.
+    Replay {
+        /// Its name.
+        name: String,
+        /// How much of it has been read, in percent; `None` once all of it has.
+        reading: Option<u8>,
+    },
     /// This machine, by whoever suspends it.
     Watch(Watching),
     /// This machine, awake while everything else is frozen.
@@ -159,6 +164,13 @@ pub struct App {
     pub hits: super::draw::Hits,
 }
 
+impl Source {
+    /// A file that has been read.
+    pub fn file(name: impl Into<String>) -> Self {
+        Self::Replay { name: name.into(), reading: None }
+    }
+}
+
 impl App {
     /// Looks at the end of a trace, at what is worst in it.
     pub fn new(history: History, source: Source) -> Self {
@@ -195,6 +207,8 @@ impl App {
     pub fn grown(&mut self) {
         let now = match self.source {
             Source::Live { now } => Some(now),
+            // What waits now may have been over a moment later.
+            Source::Replay { reading: Some(_), .. } => Some(self.history.head().now()),
             _ => None,
         };
         self.found = self.history.findings(now);

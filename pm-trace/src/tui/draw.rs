@@ -14,6 +14,7 @@ use super::action::{ACTIONS, Action, Place, Spec, View};
 use super::app::{App, List, Popup, Source};
 use super::theme::{Glyphs, Role};
 use crate::diagnose::{Severity, relative};
+pub(super) use crate::text::counted as count;
 use crate::{report, text};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -117,11 +118,6 @@ pub(super) fn clip(text: &str, width: usize) -> String {
     out
 }
 
-/// A number and what it counts.
-pub(super) fn count(number: usize, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
-}
-
 /// Draws everything.
 pub fn draw(app: &mut App, buffer: &mut Buffer) {
     let area = buffer.area;
@@ -175,7 +171,8 @@ fn tabs(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
         app.hits.tabs.push((Rect::new(start, area.y, x - start, 1), view));
     }
     let (label, role) = match &app.source {
-        Source::Replay(name) => (format!("replay {name}"), Role::Dim),
+        Source::Replay { name, reading: None } => (format!("replay {name}"), Role::Dim),
+        Source::Replay { reading: Some(percent), .. } => (format!("READING, {percent} %"), Role::Good),
         Source::Watch(_) => ("WATCHING".to_owned(), Role::Good),
         Source::Live { .. } => ("LIVE".to_owned(), Role::Bad),
     };
@@ -305,7 +302,7 @@ fn does_something(app: &App, spec: &Spec) -> bool {
             Action::NextFinding => !app.found.is_empty(),
             Action::Play => !app.history.log().is_empty(),
             // A file does not grow.
-            Action::Follow => !app.history.log().is_empty() && !matches!(app.source, Source::Replay(_)),
+            Action::Follow => !app.history.log().is_empty() && !matches!(app.source, Source::Replay { .. }),
             _ => true,
         },
     }

@@ -37,22 +37,14 @@ pub trait Feed {
     /// It did not come about.
     fn suspend(&mut self, app: &mut App) -> anyhow::Result<()>;
 
+    /// There is more to take in right now: do not wait for keys.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
     /// Nothing more will come, and the view is to close.
     fn is_over(&self) -> bool {
         false
-    }
-}
-
-/// Nothing new comes: a trace from a file.
-pub struct Still;
-
-impl Feed for Still {
-    fn poll(&mut self, _: &mut App) -> anyhow::Result<bool> {
-        Ok(false)
-    }
-
-    fn suspend(&mut self, _: &mut App) -> anyhow::Result<()> {
-        anyhow::bail!("a recorded trace cannot be suspended")
     }
 }
 
@@ -77,7 +69,11 @@ pub fn run(app: &mut App, screen: &mut Screen, feed: &mut dyn Feed, stop: &Atomi
     let mut console = Console::of(io::stdout().as_fd());
     screen.draw(app)?;
     while !stop.load(Ordering::Relaxed) && !feed.is_over() {
-        let wait = if app.play.is_some() { FRAME } else { TICK };
+        let wait = match app.play {
+            _ if feed.is_busy() => Duration::ZERO,
+            Some(_) => FRAME,
+            None => TICK,
+        };
         let mut changed = false;
         match await_input(wait)? {
             Input::Gone => return Ok(()),

@@ -27,7 +27,7 @@ fn history(name: &str) -> History {
 }
 
 fn replay(name: &str) -> App {
-    App::new(history(name), Source::Replay(format!("{name}.pmtrace")))
+    App::new(history(name), Source::file(format!("{name}.pmtrace")))
 }
 
 fn stuck() -> App {
@@ -351,7 +351,7 @@ fn hostile_names_stay_in_their_cells() {
         let step = Body::StepStart { dev: ObjId(n), step: Step::Suspend, is_async: true, power: Power(0) };
         push(u64::from(n) * 10 + 1, step);
     }
-    let mut app = App::new(history, Source::Replay("\x1b[2J.pmtrace".to_owned()));
+    let mut app = App::new(history, Source::file("\x1b[2J.pmtrace"));
     for view in View::ALL {
         show(&mut app, view);
         press(&mut app, "enter");

@@ -89,6 +89,19 @@ pub(crate) fn parse(line: &str) -> Option<Marker> {
     troubled.then(|| Marker::Trouble(line.trim().to_owned()))
 }
 
+/// What a program had written of a line when the kernel's log, which goes to the same port, got in between; and the
+/// kernel's line. What the program goes on to write stands in the line after it.
+pub(crate) fn torn(line: &str) -> Option<(&str, &str)> {
+    let stamped = |place: usize| {
+        let (time, _) = line[place + 1..].split_once("] ")?;
+        let (seconds, micros) = time.trim_start().split_once('.')?;
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        (digits(seconds) && micros.len() == 6 && digits(micros)).then_some(place)
+    };
+    let place = line.match_indices('[').find_map(|(place, _)| stamped(place))?;
+    (place > 0).then(|| line.split_at(place))
+}
+
 /// What follows the tag in a line of the watchdog's: `1.0 stall ... quiet=10.122 ...`.
 fn parse_watchdog(text: &str) -> Option<Marker> {
     match text.split_whitespace().nth(1)? {

@@ -50,11 +50,25 @@ pub(crate) struct Observed {
     pub(crate) trouble: Vec<String>,
     /// All lines.
     pub(crate) console: String,
+    /// The beginning of a program's line that the kernel tore apart.
+    pub(crate) torn: String,
 }
 
 impl Observed {
     /// Takes a line in.
     pub(crate) fn apply(&mut self, line: &Line) {
+        if let Some((begun, kernel)) = console::torn(&line.text) {
+            self.torn.push_str(begun);
+            self.take(&Line { at: line.at, text: kernel.to_owned() });
+        } else if self.torn.is_empty() || line.text.starts_with('[') {
+            self.take(line);
+        } else {
+            let text = std::mem::take(&mut self.torn) + &line.text;
+            self.take(&Line { at: line.at, text });
+        }
+    }
+
+    fn take(&mut self, line: &Line) {
         self.console.push_str(&line.text);
         self.console.push('\n');
         self.asked |= line.text.contains(CRASH);
@@ -112,6 +126,23 @@ mod tests {
             observed.apply(&Line { at: Duration::from_secs(second as u64), text: (*text).to_owned() });
         }
         observed
+    }
+
+    /// As seen on 6.1: the kernel log took the port while pm-trace was writing to it.
+    #[test]
+    fn a_line_that_the_kernel_tore_apart_is_put_together() {
+        let seen = observe(&[
+            "pm-trace: verdict 0.4[   14.737877] pm-trace: known: kernel bug 217530",
+            "[   14.737990] pm-trace: behind it: dpm_resume",
+            "39 s after the cycle closed",
+        ]);
+        assert_eq!(seen.verdicts_s, [0.439]);
+        assert_eq!(seen.verdict_at, Some(Duration::from_secs(2)));
+        assert!(
+            seen.console.starts_with("[   14.737877] pm-trace: known: kernel bug 217530\n"),
+            "{}",
+            seen.console
+        );
     }
 
     #[test]

@@ -77,6 +77,9 @@ fn lock_wait_end(model: &mut Model, who: TaskRef, lock: ObjId, acquired: bool, a
         Some(WaitOn::Lock { kind: LockKind::RwsemRead | LockKind::Other, .. })
     );
     end_wait(model, who.tid);
+    if let Some(outer) = task(model, who).and_then(|task| task.outer.take()) {
+        begin_wait(model, who, outer);
+    }
     touch::lock_got(model, lock, at);
     if let Some(lock) = model.locks.get_mut(&lock).filter(|_| acquired && who.tid != 0) {
         let owner = Owned { task: who, at, since: at, from: OwnerFrom::Acquired, shared: false };

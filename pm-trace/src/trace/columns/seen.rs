@@ -30,14 +30,22 @@ pub(super) struct Seen {
     slots: Vec<Slot>,
 }
 
-impl Seen {
-    pub(super) fn new() -> Self {
+impl Default for Seen {
+    fn default() -> Self {
         let state = foldhash::fast::RandomState::default();
         Self {
             seeds: [state.hash_one(0_u64) | 1, state.hash_one(1_u64) | 1],
             table: vec![0; LEAST],
             slots: Vec::with_capacity(LEAST / 2),
         }
+    }
+}
+
+impl Seen {
+    /// Forgets everything, and keeps the memory: a table that grows anew for each block is a third of the work.
+    pub(super) fn clear(&mut self) {
+        self.table.fill(0);
+        self.slots.clear();
     }
 
     fn hash(&self, [one, two, three]: Key) -> u64 {

@@ -1,7 +1,9 @@
 use super::super::tests::arbitrary::events;
 use super::*;
 use crate::event::Event;
+use crate::trace::Trace;
 use proptest::prelude::*;
+use std::path::Path;
 
 /// Rows of encoded events.
 fn rows(events: &[Vec<u8>]) -> Vec<u8> {
@@ -15,7 +17,24 @@ fn encoded(events: &[Event]) -> Vec<Vec<u8>> {
 
 /// Unpacks bits and texts.
 fn back((bits, texts): &(Vec<u8>, Vec<u8>), rows: &mut Vec<u8>) -> Result<(), Fault> {
-    unpack(bits, texts, rows)
+    Unpacker::default().unpack(bits, texts, rows)
+}
+
+/// A block stands for itself: what one taught must not change how the next is read, whether the first was whole or not.
+#[test]
+fn an_unpacker_learns_nothing_from_other_blocks() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/traces/6.1-rescan-deadlock.pmtrace");
+    let events: Vec<Event> = Trace::open(Path::new(path)).unwrap().collect();
+    let events = encoded(&events);
+    let (first, second) = events.split_at(events.len() / 2);
+    let [(bits, texts), packed] = [first, second].map(|events| pack(&rows(events)));
+    let mut unpacker = Unpacker::default();
+    for cut in [bits.len(), bits.len() / 2] {
+        let _ = unpacker.unpack(&bits[..cut], &texts, &mut Vec::new());
+        let mut again = Vec::new();
+        unpacker.unpack(&packed.0, &packed.1, &mut again).unwrap();
+        assert!(again == rows(second), "after {cut} of {} bytes", bits.len());
+    }
 }
 
 fn there_and_back(events: &[Vec<u8>]) {
@@ -57,8 +76,8 @@ proptest! {
     fn any_bytes_are_unpacked_without_panic(
         parts in prop::array::uniform3(prop::collection::vec(any::<u8>(), 0..200)),
     ) {
-        let _ = unpack(&parts[0], &parts[1], &mut Vec::new());
-        let _ = unpack_parts(parts.each_ref().map(Vec::as_slice), &mut Vec::new());
+        let _ = Unpacker::default().unpack(&parts[0], &parts[1], &mut Vec::new());
+        let _ = Unpacker::default().unpack_parts(parts.each_ref().map(Vec::as_slice), &mut Vec::new());
     }
 
     /// Damage that a checksum would have told, closer to what is right than any bytes.
@@ -125,12 +144,13 @@ fn bits_that_are_missing_or_too_many_are_told() {
         body: crate::event::Body::Phase { action: format!("phase {time}"), value: 1, start: true },
     });
     let (bits, texts) = pack(&rows(&encoded(&events.collect::<Vec<_>>())));
+    let read = |bits: &[u8], texts: &[u8]| back(&(bits.to_vec(), texts.to_vec()), &mut Vec::new());
     for cut in 1..bits.len() - 4 {
-        assert!(unpack(&bits[..cut], &texts, &mut Vec::new()).is_err(), "{cut} of {} bytes", bits.len());
+        assert!(read(&bits[..cut], &texts).is_err(), "{cut} of {} bytes", bits.len());
     }
-    assert_eq!(unpack(&[&bits[..], &[0]].concat(), &texts, &mut Vec::new()), Err(MORE));
-    assert_eq!(unpack(&bits, &[&texts[..], b"x"].concat(), &mut Vec::new()), Err(MORE));
-    assert_eq!(unpack(&bits, &texts[..texts.len() - 1], &mut Vec::new()), Err("a text is missing"));
+    assert_eq!(read(&[&bits[..], &[0]].concat(), &texts), Err(MORE));
+    assert_eq!(read(&bits, &[&texts[..], b"x"].concat()), Err(MORE));
+    assert_eq!(read(&bits, &texts[..texts.len() - 1]), Err("a text is missing"));
 }
 
 /// What is likely takes next to nothing, and could be said without end: a few bytes must not become gigabytes.
@@ -145,7 +165,7 @@ fn a_stack_without_end_is_refused() {
     }
     let (bits, texts) = encoder.finish();
     assert!(bits.len() < 100, "{} bytes", bits.len());
-    let mut walk = Walk::new(1);
+    let mut walk = Walk::new(1, Seen::default());
     let mut dense = Dense::new(Decoder::new(&bits, &texts));
     // All bits are set: a number of 2^64 and more, wherever a number is asked for.
     assert!(walk.event(&mut dense, &mut Flat::default()).is_err());

@@ -78,7 +78,9 @@ struct Here {
 }
 
 impl Walk {
-    pub(super) fn new(unit: u64) -> Self {
+    /// Before the first event of a block. `seen` is memory that may be used.
+    pub(super) fn new(unit: u64, mut seen: Seen) -> Self {
+        seen.clear();
         Self {
             unit,
             time: 0,
@@ -86,11 +88,16 @@ impl Walk {
             numbers: HashMap::default(),
             known: Vec::new(),
             last: Default::default(),
-            seen: Seen::new(),
+            seen,
             previous: HashMap::default(),
             power: HashMap::default(),
             step: HashMap::default(),
         }
+    }
+
+    /// The memory, for another block.
+    pub(super) fn into_seen(self) -> Seen {
+        self.seen
     }
 
     /// Codes an event.

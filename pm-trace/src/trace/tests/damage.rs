@@ -290,7 +290,7 @@ fn columns_of_version_2_are_as_documented() {
         b"rtcwakedpm_resume\0".to_vec(),
     ];
     let mut rows = Vec::new();
-    columns::unpack_parts(columns.each_ref().map(Vec::as_slice), &mut rows).unwrap();
+    columns::Unpacker::default().unpack_parts(columns.each_ref().map(Vec::as_slice), &mut rows).unwrap();
     assert_eq!(rows, two_events());
 }
 
