@@ -135,19 +135,19 @@ fn events(survey: &Survey, each: &mut dyn FnMut(&Event) -> trace::Result<()>) ->
                 each(&event)
             })
         };
+        let mut reading = Reading::new(log);
         if let Some(kept) = log.kept() {
             for (record, place, lost) in kept {
                 take(&record, place, lost, &mut converter, &mut out);
                 hand_on(&mut out)?;
             }
-            continue;
-        }
-        let error = |source| Error::Read { path: log.path.clone(), source };
-        let mut lines = Lines::open(&log.path).map_err(error)?;
-        let mut reading = Reading::new(log);
-        while let Some(line) = lines.next().map_err(error)? {
-            reading.line(&lines::text(line), &mut converter, &mut out);
-            hand_on(&mut out)?;
+        } else {
+            let error = |source| Error::Read { path: log.path.clone(), source };
+            let mut lines = Lines::open(&log.path).map_err(error)?;
+            while let Some(line) = lines.next().map_err(error)? {
+                reading.line(&lines::text(line), &mut converter, &mut out);
+                hand_on(&mut out)?;
+            }
         }
         reading.end(&mut converter, &mut out);
     }
