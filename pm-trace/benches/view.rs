@@ -7,11 +7,10 @@
 
 use criterion::{BatchSize, Criterion, criterion_group};
 use pm_trace::event::Event;
-use pm_trace::history::{History, Reading};
+use pm_trace::history::{DeviceView, History, Reading};
 use pm_trace::trace::{Overwrite, Session, Totals, Trace, Writer};
 use pm_trace::tui::action::{ACTIONS, Action, View};
 use pm_trace::tui::app::{App, Popup, Source, Watching};
-use pm_trace::tui::devices::DeviceView;
 use pm_trace::tui::draw;
 use pm_trace::tui::keys::Key;
 use pm_trace::tui::opening::Opening;

@@ -10,6 +10,7 @@
 
 mod body;
 mod clocks;
+mod encode;
 mod ids;
 mod objects;
 mod step;
@@ -20,6 +21,7 @@ use serde::Serialize;
 
 pub use body::Body;
 pub use clocks::Clocks;
+pub(crate) use encode::encode;
 pub use ids::{Comm, Frame, Nanos, ObjId, Power, Stack, SymId, TaskRef};
 pub use objects::{AtaOp, AtaPort, CommandStage, DeviceInfo, DeviceWaitKind, LockKind, ScsiDevice, ScsiOp};
 pub use pm_trace_common::pm::Step;

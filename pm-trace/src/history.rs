@@ -2,10 +2,13 @@
 //!
 //! [`History`] takes events in as they come, from a file or from a running recording, folds them, and keeps
 //! what a view needs to move about in time: the events in their encoded form with an index, copies of the
-//! model at regular distances ([`Model`]s share what did not change), and the [`Span`]s of a timeline. It
-//! decides nothing about what events mean; what is found on the way is [`Analysis`]'s to say.
+//! model at regular distances ([`Model`]s share what did not change), and the [`Span`]s of a timeline; and the rows
+//! of a tree of devices ([`DeviceView`]), which the page shows as the interactive view does. It decides nothing about
+//! what events mean; what is found on the way is [`Analysis`]'s to say.
 
+mod devices;
 mod filter;
+mod lanes;
 mod log;
 mod reading;
 mod spans;
@@ -13,7 +16,9 @@ mod spans;
 #[cfg(test)]
 mod tests;
 
+pub use devices::{DEVICE_TERMS, DeviceRow, DeviceView, Order};
 pub use filter::{Filter, FilterError, TERMS};
+pub use lanes::marked;
 pub use log::{Entry, EventLog, SUBJECTS, Subject};
 pub use reading::Reading;
 pub use spans::{Lane, Span, SpanKind, Spans};
@@ -91,7 +96,22 @@ impl History {
     /// # Errors
     /// As [`History::read`].
     pub fn read_with(path: &Path, mut each: impl FnMut(&Event, &Model)) -> Result<Self, crate::trace::Error> {
+        Self::read_as(path, Analysis::default(), &mut each)
+    }
+
+    /// The same with an analysis that has rules of its own.
+    ///
+    /// # Errors
+    /// As [`History::read`].
+    pub fn read_as(
+        path: &Path,
+        analysis: Analysis,
+        mut each: impl FnMut(&Event, &Model),
+    ) -> Result<Self, crate::trace::Error> {
         let (mut history, mut reading) = Reading::begin(path)?;
+        // Before the first event.
+        history.head = analysis;
+        history.name_kernel();
         while reading.take(&mut history, &mut each) {}
         Ok(history)
     }

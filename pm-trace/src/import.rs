@@ -1,8 +1,8 @@
 //! Logs that people already have, as traces: sleepgraph's ftrace and dmesg logs, and the text of ftrace.
 //!
 //! A log is read twice: once to see what it is and which events it has, since the head of a trace says that before the
-//! first event; and once for the events. Both readings go line by line in bounded memory, and what a line says is
-//! looked up in one table (`grammar`). The trace written is like a recorded one, so reports, replay and summaries
+//! first event; and once for the events, unless they are few enough to be kept (`kept`). Both readings go line by line in
+//! bounded memory, and what a line says is looked up in one table (`grammar`). The trace written is like a recorded one, so reports, replay and summaries
 //! need not know; its head says that it was imported, from what, and which hooks its log has nothing of.
 
 mod convert;
@@ -11,6 +11,7 @@ mod dmesg;
 mod ftrace;
 mod grammar;
 mod head;
+mod kept;
 mod lines;
 mod survey;
 
@@ -128,14 +129,24 @@ fn events(survey: &Survey, each: &mut dyn FnMut(&Event) -> trace::Result<()>) ->
     let mut converter = Converter::default();
     let (mut out, mut last) = (Vec::new(), 0);
     for log in survey.used() {
-        let error = |source| Error::Read { path: log.path.clone(), source };
-        let mut lines = Lines::open(&log.path).map_err(error)?;
-        let mut reading = Reading::new(log);
-        while let Some(line) = lines.next().map_err(error)? {
-            reading.line(&lines::text(line), &mut converter, &mut out);
-            for event in out.drain(..) {
+        let mut hand_on = |out: &mut Vec<Event>| {
+            out.drain(..).try_for_each(|event| {
                 last = last.max(event.time);
-                each(&event)?;
+                each(&event)
+            })
+        };
+        let mut reading = Reading::new(log);
+        if let Some(kept) = log.kept() {
+            for (record, place, lost) in kept {
+                take(&record, place, lost, &mut converter, &mut out);
+                hand_on(&mut out)?;
+            }
+        } else {
+            let error = |source| Error::Read { path: log.path.clone(), source };
+            let mut lines = Lines::open(&log.path).map_err(error)?;
+            while let Some(line) = lines.next().map_err(error)? {
+                reading.line(&lines::text(line), &mut converter, &mut out);
+                hand_on(&mut out)?;
             }
         }
         reading.end(&mut converter, &mut out);
@@ -156,11 +167,27 @@ fn events(survey: &Survey, each: &mut dyn FnMut(&Event) -> trace::Result<()>) ->
     Ok(last)
 }
 
+/// Takes in an event of an ftrace log that is at this place of the grammar, with what the log lost before it.
+fn take(
+    record: &ftrace::Record<'_>,
+    place: usize,
+    lost: Option<u64>,
+    converter: &mut Converter,
+    out: &mut Vec<Event>,
+) {
+    if let Some(lost) = lost {
+        let body = Body::Lost { records: lost.max(1), hook: "ftrace".to_owned() };
+        out.push(Event { time: record.time, cpu: record.cpu, task: Default::default(), body });
+    }
+    if let Some(said) = (grammar::EVENTS[place].read)(record.text) {
+        converter.take(record, &said, out);
+    }
+}
+
 /// The second reading of a log.
 struct Reading<'a> {
     kind: Kind,
-    /// Events that the log lost before the next one; 0 events lost are an unknown number.
-    lost: Option<u64>,
+    lost: ftrace::Lost,
     edges: std::slice::Iter<'a, dmesg::Edge>,
     next: Option<&'a dmesg::Edge>,
     step: Option<(crate::event::Step, i32)>,
@@ -171,7 +198,14 @@ impl<'a> Reading<'a> {
     fn new(log: &'a survey::Log) -> Self {
         let mut edges = log.edges().iter();
         let next = edges.next();
-        Self { kind: log.kind, lost: None, edges, next, step: None, calls: dmesg::Calls::default() }
+        Self {
+            kind: log.kind,
+            lost: ftrace::Lost::default(),
+            edges,
+            next,
+            step: None,
+            calls: dmesg::Calls::default(),
+        }
     }
 
     fn line(&mut self, line: &str, converter: &mut Converter, out: &mut Vec<Event>) {
@@ -189,19 +223,10 @@ impl<'a> Reading<'a> {
 
     fn ftrace(&mut self, line: &str, converter: &mut Converter, out: &mut Vec<Event>) {
         let Some(record) = ftrace::record(line) else {
-            if let Some(ftrace::Remark::Lost(count)) = ftrace::remark(line) {
-                self.lost = Some(self.lost.unwrap_or(0).saturating_add(count));
-            }
-            return;
+            return self.lost.line(line);
         };
         let Some(place) = grammar::place(record.name) else { return };
-        if let Some(lost) = self.lost.take() {
-            let body = Body::Lost { records: lost.max(1), hook: "ftrace".to_owned() };
-            out.push(Event { time: record.time, cpu: record.cpu, task: Default::default(), body });
-        }
-        if let Some(said) = (grammar::EVENTS[place].read)(record.text) {
-            converter.take(&record, &said, out);
-        }
+        take(&record, place, self.lost.take(), converter, out);
     }
 
     /// The phases that begin or end until now.

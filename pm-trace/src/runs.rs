@@ -36,8 +36,6 @@ const OUTLIER: u64 = 5;
 const OUTLIER_PERCENT: u64 = 10;
 /// Fewest cycles that tell what is usual.
 const USUAL: usize = 5;
-/// A kernel is slower than the one before it if chance alone would show such a difference less often than this.
-const SIGNIFICANCE: f64 = 0.01;
 
 /// What was found in a cycle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -394,16 +392,16 @@ fn outliers(group: &Group<'_>, kernel: &KernelRow) -> Vec<Outlier> {
 
 fn changes(from: &Group<'_>, to: &Group<'_>) -> Vec<Change> {
     let change = |what: &str, before: Vec<Nanos>, after: Vec<Nanos>| {
-        let chance = stats::mann_whitney(&before, &after)?;
+        let compared = stats::mann_whitney(&before, &after)?;
         let (before, after) = (Spread::of(before)?.median, Spread::of(after)?.median);
-        (chance < SIGNIFICANCE).then(|| Change {
+        compared.is_real().then(|| Change {
             what: what.to_owned(),
             sleep: to.sleep.to_owned(),
             from: from.kernel.to_owned(),
             to: to.kernel.to_owned(),
             before,
             after,
-            chance,
+            chance: compared.chance,
         })
     };
     let suspend = change("suspend", suspends(&from.cycles), suspends(&to.cycles));

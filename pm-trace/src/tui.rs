@@ -32,7 +32,6 @@ pub mod app;
 pub mod config;
 pub mod console;
 pub mod detail;
-pub mod devices;
 pub mod draw;
 pub mod keys;
 pub mod lanes;

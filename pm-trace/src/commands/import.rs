@@ -35,7 +35,7 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Outcome> {
         let mut gather = html::Gather::default();
         let imported = import(&args.files, output, &mut gather)?;
         tell(&imported);
-        let report = gather.report(&imported.session);
+        let report = gather.report();
         super::report::show_as(&report, format, Some(gather))?;
         return Ok(Outcome::of(&report.findings));
     }

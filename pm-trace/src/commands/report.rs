@@ -17,17 +17,19 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<Outcome> {
     if let Some(folder) = &args.rules {
         analysis.add_rules(folder)?;
     }
-    let mut gather = (args.format == ReportFormat::Html).then(html::Gather::default);
-    let explained = Explained::read_with(&args.file, analysis, |event| {
-        if let Some(gather) = &mut gather {
-            gather.apply(event);
-        }
-    })?;
+    if args.format == ReportFormat::Html && args.explain.is_none() {
+        // Events are folded once: by what keeps all that the timeline shows.
+        let gather = html::Gather::read(&args.file, analysis)?;
+        let report = gather.report();
+        show_as(&report, args.format, Some(gather))?;
+        return Ok(Outcome::of(&report.findings));
+    }
+    let explained = Explained::read_with(&args.file, analysis, |_| {})?;
     if let Some(number) = args.explain {
         return explain(args, number, &explained);
     }
     let report = Report::of(&explained);
-    show_as(&report, args.format, gather)?;
+    show_as(&report, args.format, None)?;
     Ok(Outcome::of(&report.findings))
 }
 

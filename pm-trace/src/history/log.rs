@@ -103,6 +103,10 @@ impl Entry {
     }
 }
 
+/// Events that there is room for from the start, about those of a cycle, and bytes of each: growing to it by doubling would
+/// touch as much memory again. What is not used of it is never asked of the kernel.
+const FIRST: (usize, usize) = (2048, 48);
+
 /// Events, each encoded as in a trace file: about 50 bytes, with 32 more for its index entry.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
@@ -117,11 +121,12 @@ pub struct EventLog {
 
 impl EventLog {
     pub(super) fn push(&mut self, event: &Event, bytes: &[u8]) {
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(FIRST.0);
+            self.bytes.reserve_exact(FIRST.0 * FIRST.1);
+        }
         if bytes.is_empty() {
-            // Encoding into a vector cannot fail, and what fails is an event that cannot be shown.
-            if minicbor::encode(event, &mut self.bytes).is_err() {
-                self.bytes.truncate(self.entries.last().map_or(0, |entry| index(entry.end)));
-            }
+            crate::event::encode(event, &mut self.bytes);
         } else {
             self.bytes.extend_from_slice(bytes);
         }

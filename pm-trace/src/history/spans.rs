@@ -46,8 +46,8 @@ pub struct Span {
     pub end: Option<Nanos>,
     /// Number of the event that began it.
     pub event: u32,
-    /// What it is called, a number for [`Spans::label`].
-    label: u32,
+    /// What it is called, a place in [`Spans::labels`].
+    pub label: u32,
 }
 
 /// The bars of all lanes.
@@ -261,6 +261,11 @@ impl Spans {
     pub fn of(&self, lane: Lane) -> impl DoubleEndedIterator<Item = &Span> {
         let spans = self.lanes.get(&lane).map_or(&[][..], Vec::as_slice);
         spans.iter().map(|&number| &self.spans[number as usize])
+    }
+
+    /// Everything that bars are called, each once. [`Span::label`] is a place in it.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
     }
 
     /// What a bar is called.

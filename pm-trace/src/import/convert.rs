@@ -12,6 +12,7 @@ use crate::capture::ids::ObjectIds;
 use crate::event::{Body, Comm, Event, LockKind, Nanos, ObjId, Power, SymId, TaskRef};
 use pm_trace_common::control::BLOCKED_NS;
 use pm_trace_common::{lock::flags, pm::power};
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 /// Most tasks followed, and most functions named.
@@ -44,8 +45,6 @@ pub(super) struct Converter {
 
 struct Callback {
     dev: ObjId,
-    driver: String,
-    name: String,
     is_step: bool,
 }
 
@@ -146,19 +145,16 @@ impl Converter {
             at.say_and(Body::StepStart { dev, step, is_async, power: UNKNOWN });
         }
         at.say(Body::CallbackStart { dev, event, ops: cut(ops) });
-        let (driver, name) = (cut(device.driver), cut(device.name));
-        self.callbacks.insert(tid, Callback { dev, driver, name, is_step: step.is_some() });
+        self.callbacks.insert(tid, Callback { dev, is_step: step.is_some() });
     }
 
     fn callback_end(&mut self, mut at: At<'_>, driver: &str, name: &str, error: i32) {
-        let (driver, name) = (cut(driver), cut(name));
-        let is_it = |callback: &Callback| callback.name == name && callback.driver == driver;
-        let tid = at.task.tid;
-        if !self.callbacks.get(&tid).is_some_and(is_it) {
+        let Entry::Occupied(open) = self.callbacks.entry(at.task.tid) else { return };
+        if !self.devices.is(open.get().dev, driver, name) {
             // Its start was lost, or there was no room for it.
             return;
         }
-        let Some(callback) = self.callbacks.remove(&tid) else { return };
+        let callback = open.remove();
         at.say_and(Body::CallbackEnd { dev: callback.dev, error });
         if callback.is_step {
             at.say(Body::StepEnd { dev: callback.dev, power: UNKNOWN });

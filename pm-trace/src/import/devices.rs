@@ -74,6 +74,13 @@ impl Devices {
         Some(id)
     }
 
+    /// Whether this device is the one with this driver and name.
+    pub(super) fn is(&self, dev: ObjId, driver: &str, name: &str) -> bool {
+        let of_name = self.by_name.get(crate::text::cut(name, LONGEST));
+        let driver = crate::text::cut(driver, LONGEST);
+        of_name.is_some_and(|all| all.iter().any(|known| known.id == dev && known.driver == driver))
+    }
+
     /// A device that is seen itself for the first time, perhaps after it was named as a parent.
     fn meet(&mut self, named: Named<'_>, ids: &mut ObjectIds) -> Option<ObjId> {
         let parent = named.parent.map(str::to_owned);

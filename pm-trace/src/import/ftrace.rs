@@ -9,6 +9,7 @@
 //! A task's name may hold anything but a line break, so a line is read from the first place on that looks like what
 //! follows the name.
 
+use super::lines::{rsplit_once, split_once};
 use crate::event::{Comm, Nanos, TaskRef};
 
 /// Longest word that stands between the CPU and the time.
@@ -33,9 +34,27 @@ pub(super) struct Record<'a> {
 
 /// A line that is no event but says something about the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Remark {
+enum Remark {
     /// So many events were overwritten, or dropped; 0 if the log does not say how many.
     Lost(u64),
+}
+
+/// What a log lost since the last event that is read; 0 events lost are an unknown number.
+#[derive(Debug, Default)]
+pub(super) struct Lost(Option<u64>);
+
+impl Lost {
+    /// Looks at a line that is no event.
+    pub(super) fn line(&mut self, line: &str) {
+        if let Some(Remark::Lost(count)) = remark(line) {
+            self.0 = Some(self.0.unwrap_or(0).saturating_add(count));
+        }
+    }
+
+    /// What was lost before the event that comes now.
+    pub(super) fn take(&mut self) -> Option<u64> {
+        self.0.take()
+    }
 }
 
 /// Reads a line; `None` if it is no event of these formats.
@@ -47,7 +66,7 @@ pub(super) fn record(line: &str) -> Option<Record<'_>> {
 }
 
 /// Reads a line that is no event.
-pub(super) fn remark(line: &str) -> Option<Remark> {
+fn remark(line: &str) -> Option<Remark> {
     if let Some(rest) = line.strip_prefix("# entries-in-buffer/entries-written: ") {
         let (kept, written) = rest.split_whitespace().next()?.split_once('/')?;
         let lost = written.parse::<u64>().ok()?.checked_sub(kept.parse().ok()?)?;
@@ -64,9 +83,9 @@ pub(super) fn remark(line: &str) -> Option<Remark> {
 
 /// `TASK-PID (TGID) [CPU] FLAGS TIME: NAME: TEXT`, where TGID and FLAGS may be missing.
 fn in_columns(line: &str) -> Option<Record<'_>> {
-    line.match_indices('[').find_map(|(at, _)| {
+    memchr::memchr_iter(b'[', line.as_bytes()).find_map(|at| {
         let task = task(without_tgid(line[..at].trim_ascii_end()))?;
-        let (cpu, rest) = line[at + 1..].split_once(']')?;
+        let (cpu, rest) = split_once(&line[at + 1..], "]")?;
         let cpu = number(cpu)?;
         let (word, rest) = word(rest)?;
         let ((time, is_bare), rest) = match word.strip_suffix(':').and_then(time) {
@@ -83,7 +102,7 @@ fn in_columns(line: &str) -> Option<Record<'_>> {
 
 /// `TIME | CPU) TASK-PID | DURATION | /* NAME: TEXT */`: an event between the calls of the function_graph tracer.
 fn in_graph(line: &str) -> Option<Record<'_>> {
-    let (time, rest) = line.split_once('|')?;
+    let (time, rest) = split_once(line, "|")?;
     let time = seconds(time.trim())?;
     let (cpu, rest) = rest.split_once(')')?;
     let (head, event) = rest.split_once("/* ")?;
@@ -103,7 +122,7 @@ fn time(text: &str) -> Option<(Nanos, bool)> {
 
 /// `TASK-PID`, the name perhaps after blanks.
 fn task(text: &str) -> Option<TaskRef> {
-    let (name, pid) = text.rsplit_once('-')?;
+    let (name, pid) = rsplit_once(text, "-")?;
     // What stands before the name on such a line are blanks, or a name of `<...>` where it was forgotten.
     Some(TaskRef {
         tid: u32::try_from(digits(pid.as_bytes())?).ok()?,
@@ -131,10 +150,11 @@ fn word(text: &str) -> Option<(&str, &str)> {
 
 /// `NAME: TEXT`
 fn named(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_ascii_start();
-    let end = text.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_')?;
-    let (name, rest) = text.split_at(end);
-    (!name.is_empty()).then_some((name, rest.strip_prefix(':')?.trim_ascii()))
+    let (name, text) = split_once(text.trim_ascii_start(), ":")?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    // Looked at to its end, several bytes at once: it nearly always is one.
+    let all = name.bytes().fold(true, |all, byte| all & is_name(byte));
+    (all && !name.is_empty()).then_some((name, text.trim_ascii()))
 }
 
 fn number(text: &str) -> Option<u16> {

@@ -4,6 +4,7 @@
 //! trace-cmd's own printing of `sched_switch`, and of the kprobes that sleepgraph sets up.
 
 use super::devices::Named;
+use super::lines::{rsplit_once, split_once};
 use crate::event::Step;
 use pm_trace_common::hook::Hook;
 use pm_trace_common::lock::flags;
@@ -94,12 +95,12 @@ pub(super) fn place(event: &str) -> Option<usize> {
 
 /// `ACTION[VALUE] begin`; the value is printed without a sign.
 fn phase(text: &str) -> Option<Said<'_>> {
-    let (rest, start) = match text.rsplit_once(' ')? {
+    let (rest, start) = match rsplit_once(text, " ")? {
         (rest, "begin") => (rest, true),
         (rest, "end") => (rest, false),
         _ => return None,
     };
-    let (action, value) = rest.strip_suffix(']')?.rsplit_once('[')?;
+    let (action, value) = rsplit_once(rest.strip_suffix(']')?, "[")?;
     Some(Said::Phase { action, value: value.parse::<u32>().ok()?.cast_signed(), start })
 }
 
@@ -137,9 +138,9 @@ pub(super) fn step(event: i32, part: &str) -> Option<Step> {
 /// `DRIVER NAME, parent: PARENT, OPS[VERB]`, where OPS begins with the part of the phase, and is empty for `prepare`
 /// and `complete`.
 fn callback_start(text: &str) -> Option<Said<'_>> {
-    let (device, rest) = text.split_once(", parent: ")?;
-    let (rest, word) = rest.strip_suffix(']')?.rsplit_once('[')?;
-    let (parent, ops) = rest.rsplit_once(", ")?;
+    let (device, rest) = split_once(text, ", parent: ")?;
+    let (rest, word) = rsplit_once(rest.strip_suffix(']')?, "[")?;
+    let (parent, ops) = rsplit_once(rest, ", ")?;
     let event = verb(word)?;
     let (driver, name) = driver_and_name(device)?;
     let device = Named { driver, name, parent: (parent != "none").then_some(parent) };
@@ -151,14 +152,14 @@ fn callback_start(text: &str) -> Option<Said<'_>> {
 
 /// `DRIVER NAME, err=ERROR`
 fn callback_end(text: &str) -> Option<Said<'_>> {
-    let (device, error) = text.rsplit_once(", err=")?;
+    let (device, error) = rsplit_once(text, ", err=")?;
     let (driver, name) = driver_and_name(device)?;
     Some(Said::CallbackEnd { driver, name, error: error.parse().ok()? })
 }
 
 /// Names of drivers have blanks now and then, names of devices hardly ever.
 pub(super) fn driver_and_name(text: &str) -> Option<(&str, &str)> {
-    let (driver, name) = text.rsplit_once(' ').unwrap_or(("", text));
+    let (driver, name) = rsplit_once(text, " ").unwrap_or(("", text));
     (!name.is_empty()).then(|| (driver.trim(), name))
 }
 
@@ -174,7 +175,7 @@ const FLAGS: &[(&str, u32)] = &[
 
 /// `ADDRESS (flags=MUTEX|SPIN)`
 fn contention_begin(text: &str) -> Option<Said<'_>> {
-    let (lock, rest) = text.split_once(' ')?;
+    let (lock, rest) = split_once(text, " ")?;
     let words = rest.strip_prefix("(flags=")?.strip_suffix(')')?;
     let flag = |word: &str| FLAGS.iter().find(|(name, _)| *name == word).map_or(0, |(_, flag)| *flag);
     Some(Said::LockWait {
@@ -185,7 +186,7 @@ fn contention_begin(text: &str) -> Option<Said<'_>> {
 
 /// `ADDRESS (ret=0)`
 fn contention_end(text: &str) -> Option<Said<'_>> {
-    let (lock, rest) = text.split_once(' ')?;
+    let (lock, rest) = split_once(text, " ")?;
     let result: i32 = rest.strip_prefix("(ret=")?.strip_suffix(')')?.parse().ok()?;
     Some(Said::LockWaitEnd { lock: address(lock)?, acquired: result == 0 })
 }
@@ -193,10 +194,10 @@ fn contention_end(text: &str) -> Option<Said<'_>> {
 /// The kernel's `prev_comm=sh prev_pid=153 ... prev_state=D ==> next_comm=x next_pid=15 ...`, or trace-cmd's
 /// `sh:153 [120] D ==> x:15 [120]`.
 fn switch(text: &str) -> Option<Said<'_>> {
-    let (from, to) = text.split_once(" ==> ")?;
+    let (from, to) = split_once(text, " ==> ")?;
     if let Some(rest) = from.strip_prefix("prev_comm=") {
-        let (_, rest) = rest.rsplit_once(" prev_pid=")?;
-        let (pid, state) = (rest.split(' ').next()?, rest.rsplit_once("prev_state=")?.1);
+        let (_, rest) = rsplit_once(rest, " prev_pid=")?;
+        let (pid, state) = (rest.split(' ').next()?, rsplit_once(rest, "prev_state=")?.1);
         let (comm, rest) = to.strip_prefix("next_comm=")?.rsplit_once(" next_pid=")?;
         let next = rest.split(' ').next()?;
         return Some(Said::Switch {
@@ -206,17 +207,17 @@ fn switch(text: &str) -> Option<Said<'_>> {
             to_comm: comm,
         });
     }
-    let (task, state) = from.rsplit_once(' ')?;
-    let pid = |task: &str| -> Option<u32> { task.rsplit_once(" [")?.0.rsplit_once(':')?.1.parse().ok() };
-    let to_comm = to.rsplit_once(" [")?.0.rsplit_once(':')?.0;
+    let (task, state) = rsplit_once(from, " ")?;
+    let pid = |task: &str| -> Option<u32> { rsplit_once(rsplit_once(task, " [")?.0, ":")?.1.parse().ok() };
+    let to_comm = rsplit_once(rsplit_once(to, " [")?.0, ":")?.0;
     Some(Said::Switch { from: pid(task)?, blocked: state.starts_with('D'), to: pid(to)?, to_comm })
 }
 
 /// `work struct=ADDRESS function=FUNCTION workqueue=NAME req_cpu=8192 cpu=1`; older kernels print the workqueue's address.
 fn queue_work(text: &str) -> Option<Said<'_>> {
     let (work, rest) = text.strip_prefix("work struct=")?.split_once(" function=")?;
-    let (function, rest) = rest.split_once(" workqueue=")?;
-    let workqueue = rest.rsplit_once(" req_cpu=")?.0;
+    let (function, rest) = split_once(rest, " workqueue=")?;
+    let workqueue = rsplit_once(rest, " req_cpu=")?.0;
     let is_address = workqueue.len() >= 8 && address(workqueue).is_some();
     Some(Said::WorkQueued {
         work: address(work)?,
@@ -236,13 +237,13 @@ fn work_end(text: &str) -> Option<Said<'_>> {
 /// `work struct ADDRESS: function FUNCTION`; older kernels say no function at the end.
 fn work(text: &str) -> Option<(u64, Function<'_>)> {
     let rest = text.strip_prefix("work struct ")?;
-    let (work, rest) = rest.split_once(": function ").unwrap_or((rest, ""));
+    let (work, rest) = split_once(rest, ": function ").unwrap_or((rest, ""));
     Some((address(work)?, function(rest)))
 }
 
 /// `NAME`, `NAME+0x0/0x10` or `NAME [MODULE]`
 fn function(text: &str) -> Function<'_> {
-    let (name, module) = match text.strip_suffix(']').and_then(|text| text.split_once(" [")) {
+    let (name, module) = match text.strip_suffix(']').and_then(|text| split_once(text, " [")) {
         Some((name, module)) => (name, module),
         None => (text, ""),
     };

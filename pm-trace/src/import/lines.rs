@@ -10,6 +10,10 @@ use std::path::Path;
 /// 100 KiB on a large machine, and nothing is read from it.
 const LONGEST: usize = 16 * 1024;
 
+/// Bytes read, and uncompressed, at a time: so few stay in the processor's caches, and of a small log little memory is
+/// asked for.
+const AT_A_TIME: usize = 16 * 1024;
+
 /// The first two bytes of a gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -22,14 +26,14 @@ pub(super) struct Lines {
 impl Lines {
     /// Opens a file; one that begins as a gzip file is uncompressed on the way.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Self::new(BufReader::with_capacity(1 << 16, File::open(path)?))
+        Self::new(BufReader::with_capacity(AT_A_TIME, File::open(path)?))
     }
 
     /// The same for anything that can be read.
     pub(super) fn new(mut reader: impl BufRead + 'static) -> io::Result<Self> {
         let compressed = reader.fill_buf()?.starts_with(&GZIP);
         let reader: Box<dyn BufRead> = if compressed {
-            Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(reader)))
+            Box::new(BufReader::with_capacity(AT_A_TIME, MultiGzDecoder::new(reader)))
         } else {
             Box::new(reader)
         };
@@ -65,6 +69,21 @@ pub(super) fn text(line: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
 }
 
+/// `str::split_once` for each line of a log: without preparing a search. `by` begins with an ASCII character, which is
+/// looked for.
+pub(super) fn split_once<'a>(text: &'a str, by: &str) -> Option<(&'a str, &'a str)> {
+    let bytes = text.as_bytes();
+    let mut places = memchr::memchr_iter(*by.as_bytes().first()?, bytes);
+    places.find(|&at| bytes[at..].starts_with(by.as_bytes())).map(|at| (&text[..at], &text[at + by.len()..]))
+}
+
+/// The same from the end.
+pub(super) fn rsplit_once<'a>(text: &'a str, by: &str) -> Option<(&'a str, &'a str)> {
+    let bytes = text.as_bytes();
+    let mut places = memchr::memrchr_iter(*by.as_bytes().first()?, bytes);
+    places.find(|&at| bytes[at..].starts_with(by.as_bytes())).map(|at| (&text[..at], &text[at + by.len()..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +106,18 @@ mod tests {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(text).unwrap();
         assert_eq!(all(&packed.finish().unwrap()), expected);
+    }
+
+    #[test]
+    fn texts_are_split_as_the_standard_library_does() {
+        for text in
+            ["a, parent: b, parent: c", ", ,", "", ",", ", ", "\u{e9}, \u{20ac}, x", "[1][2]", "a,parent"]
+        {
+            for by in [", parent: ", ", ", ",", "]", "["] {
+                assert_eq!(split_once(text, by), text.split_once(by), "{text} by {by}");
+                assert_eq!(rsplit_once(text, by), text.rsplit_once(by), "{text} by {by}");
+            }
+        }
     }
 
     #[test]

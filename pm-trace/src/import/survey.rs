@@ -3,6 +3,7 @@
 use super::dmesg::{self, Edge, Phases};
 use super::grammar::{self, EVENTS};
 use super::head::Head;
+use super::kept::{self, Kept};
 use super::lines::{self, Lines};
 use super::{Error, ftrace};
 use crate::capture::hooks::{HOOKS, HookSpec};
@@ -36,6 +37,7 @@ pub(super) struct Log {
     edges: Vec<Edge>,
     calls: bool,
     bare: bool,
+    kept: Kept,
 }
 
 /// All logs of an import.
@@ -46,7 +48,17 @@ pub(super) struct Survey {
 impl Survey {
     /// Reads the logs.
     pub(super) fn of(paths: &[PathBuf]) -> Result<Self, Error> {
-        let logs = paths.iter().map(|path| Log::read(path)).collect::<Result<Vec<_>, _>>()?;
+        Self::keeping(paths, kept::MOST)
+    }
+
+    /// The same, with so much room for what the second reading takes.
+    pub(super) fn keeping(paths: &[PathBuf], mut room: usize) -> Result<Self, Error> {
+        let mut logs = Vec::with_capacity(paths.len());
+        for path in paths {
+            let log = Log::read(path, room)?;
+            room = room.saturating_sub(log.kept.size());
+            logs.push(log);
+        }
         let survey = Self { logs };
         let mut last = 0;
         for log in survey.used() {
@@ -193,7 +205,7 @@ fn merge(one: &mut Session, other: Session) {
 }
 
 impl Log {
-    fn read(path: &Path) -> Result<Self, Error> {
+    fn read(path: &Path, room: usize) -> Result<Self, Error> {
         let error = |source| Error::Read { path: path.to_owned(), source };
         let mut lines = Lines::open(path).map_err(error)?;
         let mut log = Self {
@@ -208,6 +220,7 @@ impl Log {
             edges: Vec::new(),
             calls: false,
             bare: false,
+            kept: Kept::default(),
         };
         let mut phases = Phases::default();
         let mut messages: Option<(Nanos, Nanos)> = None;
@@ -215,13 +228,16 @@ impl Log {
             log.lines += 1;
             let line = lines::text(line);
             if let Some(record) = ftrace::record(&line) {
-                log.event(&record);
+                if let Some(place) = log.event(&record) {
+                    log.kept.push(&record, place, room);
+                }
             } else if let Some((time, tid, message)) = dmesg::line(&line) {
                 messages = Some((messages.map_or(time, |(first, _)| first), time));
                 log.head.message(message);
                 log.calls |= phases.take(time, tid, message);
             } else {
                 log.head.take(&line);
+                log.kept.lost.line(&line);
             }
         }
         log.edges = phases.into_edges();
@@ -235,8 +251,10 @@ impl Log {
         Ok(log)
     }
 
-    fn event(&mut self, record: &ftrace::Record<'_>) {
-        match grammar::place(record.name) {
+    /// Takes note of an event, and returns its place in the grammar if it is read.
+    fn event(&mut self, record: &ftrace::Record<'_>) -> Option<usize> {
+        let place = grammar::place(record.name);
+        match place {
             Some(place) => {
                 self.first.get_or_insert(record.time);
                 self.last = self.last.max(record.time);
@@ -251,6 +269,12 @@ impl Log {
                 }
             }
         }
+        place
+    }
+
+    /// The events of an ftrace log, if they were kept.
+    pub(super) fn kept(&self) -> Option<impl Iterator<Item = (ftrace::Record<'_>, usize, Option<u64>)>> {
+        self.kept.events().filter(|_| self.kind == Kind::Ftrace)
     }
 
     /// Time of the first event.

@@ -15,6 +15,30 @@ fn events_of(log: &[u8]) -> Option<(Session, Vec<Event>)> {
     Some((session.ok()?, events))
 }
 
+/// The events of logs, of which so many bytes are kept from the first reading for the second.
+fn events_keeping(logs: &[PathBuf], room: usize) -> Option<Vec<Event>> {
+    let mut all = Vec::new();
+    let survey = Survey::keeping(logs, room).ok()?;
+    events(&survey, &mut |event| {
+        all.push(event.clone());
+        Ok(())
+    })
+    .unwrap();
+    Some(all)
+}
+
+/// A log that is kept, in whole or to begin with, gives the events of one that is read again.
+#[test]
+fn what_is_kept_of_real_logs_is_what_they_hold() {
+    for name in ["plain_ftrace.txt.gz", "dev_ftrace.txt.gz", "trace-cmd.txt.gz", "tracefs.txt.gz"] {
+        let logs = [format!("{}/tests/data/import/{name}", env!("CARGO_MANIFEST_DIR")).into()];
+        let read_again = events_keeping(&logs, 0).unwrap();
+        assert!(read_again.len() > 100, "{name}");
+        assert_eq!(events_keeping(&logs, 20_000).unwrap(), read_again, "{name}");
+        assert_eq!(events_keeping(&logs, kept::MOST).unwrap(), read_again, "{name}");
+    }
+}
+
 /// Pieces of lines that mean something, so that random logs are not only noise.
 const PIECES: &[&str] = &[
     "  sh-1  [000] ....  1.000001: ",
@@ -45,6 +69,15 @@ proptest! {
     #[test]
     fn no_bytes_make_an_import_panic(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
         events_of(&bytes);
+    }
+
+    #[test]
+    fn what_is_kept_of_any_log_is_what_it_holds(pieces in prop::collection::vec(0..PIECES.len(), 0..120)) {
+        let log: String = pieces.iter().map(|&piece| PIECES[piece]).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), log).unwrap();
+        let logs = [file.path().to_owned()];
+        prop_assert_eq!(events_keeping(&logs, kept::MOST), events_keeping(&logs, 0));
     }
 
     #[test]

@@ -16,14 +16,16 @@ mod view;
 mod tests;
 
 use super::{Report, finding, text};
-use crate::diagnose::{Awaited, Finding, Fold, Outcome, Severity, awaited, waits};
+use crate::diagnose::{Analysis, Awaited, Finding, Fold, Outcome, Severity, awaited, waits};
 use crate::event::Event;
 use crate::history::History;
 use crate::model::Model;
 use crate::trace::Session;
 use askama::Template;
+use serde_json::value::{RawValue, to_raw_value};
 use shell::{STYLE, policy, without_unsafe};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The script, in the order in which its parts need each other.
 const SCRIPT: &str = concat!(
@@ -57,29 +59,26 @@ impl Fold for Gather {
 }
 
 impl Gather {
+    /// Reads a trace file to its end, with an analysis that may have rules of its own.
+    ///
+    /// # Errors
+    /// It is no readable trace. Damage inside of it is no error but a note.
+    pub fn read(path: &Path, analysis: Analysis) -> Result<Self, crate::trace::Error> {
+        let mut awaited = BTreeMap::new();
+        let history = History::read_as(path, analysis, |event, model| begun(&mut awaited, event, model))?;
+        Ok(Self { history, awaited })
+    }
+
     /// Takes in one event, in the order of the trace.
     pub fn apply(&mut self, event: &Event) {
         self.history.push(event);
-        let model = self.history.head();
-        let wait = model.task(event.task.tid).and_then(|task| task.wait.as_ref());
-        if wait.is_some_and(|wait| wait.at.event + 1 == model.events()) {
-            self.note(event.task.tid);
-        }
+        begun(&mut self.awaited, event, self.history.head());
     }
 
-    /// Notes whom the task waits for now.
-    fn note(&mut self, tid: u32) {
-        let model = self.history.head();
-        let Some(wait) = model.task(tid).and_then(|task| task.wait.as_ref()) else { return };
-        if let (Some(awaited), Ok(event)) = (awaited(model, tid), u32::try_from(wait.at.event)) {
-            self.awaited.insert(event, awaited);
-        }
-    }
-
-    /// A report about the events that were taken in, if nobody else folded them.
-    pub fn report(&self, session: &Session) -> Report {
-        let notes = self.history.notes().to_vec();
-        Report::new(Some(session), self.history.head(), self.history.findings(None), notes)
+    /// A report about the events that were taken in.
+    pub fn report(&self) -> Report {
+        let (history, notes) = (&self.history, self.history.notes().to_vec());
+        Report::new(history.session(), history.head(), history.findings(None), notes)
     }
 
     /// The page about the trace whose events were taken in and whose report this is.
@@ -88,12 +87,12 @@ impl Gather {
     /// Never in practice; the template's error is passed on.
     pub fn page(mut self, report: &Report) -> Result<String, askama::Error> {
         // Of a wait that has not ended more may be known by now than when it began.
-        let waiting: Vec<u32> = self.history.head().waiting().collect();
-        waiting.into_iter().for_each(|tid| self.note(tid));
         let history = &self.history;
         let model = history.head();
+        model.waiting().for_each(|tid| note(&mut self.awaited, tid, model));
         let waits = waits(model);
         let findings = report.findings.iter().enumerate();
+        let data = bars::data(history, report, &self.awaited);
         let page = Page {
             policy: policy(&[STYLE], &[SCRIPT]),
             styles: [STYLE],
@@ -108,9 +107,29 @@ impl Gather {
             figures: text::trace_figures(report),
             waits: view::waits(model, &waits),
             tree: tree::rows(model, &waits, report),
-            data: bars::data(history, report, &self.awaited),
+            data: to_raw_value(&data).map_err(askama::Error::Json)?,
         };
-        Ok(without_unsafe(page.render()?))
+        // The parts that are known to be large, and about as much again for tree and lists.
+        let large = STYLE.len() + SCRIPT.len() + page.data.get().len();
+        let mut text = String::with_capacity(large + large / 2);
+        page.render_into(&mut text)?;
+        Ok(without_unsafe(text))
+    }
+}
+
+/// Notes whom the event's task waits for, if the event began a wait.
+fn begun(waits: &mut BTreeMap<u32, Awaited>, event: &Event, model: &Model) {
+    let wait = model.task(event.task.tid).and_then(|task| task.wait.as_ref());
+    if wait.is_some_and(|wait| wait.at.event + 1 == model.events()) {
+        note(waits, event.task.tid, model);
+    }
+}
+
+/// Notes whom the task waits for now.
+fn note(waits: &mut BTreeMap<u32, Awaited>, tid: u32, model: &Model) {
+    let Some(wait) = model.task(tid).and_then(|task| task.wait.as_ref()) else { return };
+    if let (Some(awaited), Ok(event)) = (awaited(model, tid), u32::try_from(wait.at.event)) {
+        waits.insert(event, awaited);
     }
 }
 
@@ -150,5 +169,7 @@ struct Page<'a> {
     figures: String,
     waits: Vec<view::WaitView>,
     tree: Vec<tree::TreeRow>,
-    data: bars::Data,
+    /// In JSON already: the template looks for what must not stand in a page in all of it at once, rather than in each
+    /// number as it is made.
+    data: Box<RawValue>,
 }

@@ -1,8 +1,9 @@
 //! What is different between two sets of cycles: what got slower, what changed its order, what is found now.
 
-use super::stats::{Spread, mann_whitney};
+use super::CycleRow;
+use super::stats::{Compared, Spread, mann_whitney};
 use super::steps::Steps;
-use super::{CycleRow, SIGNIFICANCE};
+use super::text::Short;
 use crate::diagnose::{Kind, seconds};
 use crate::event::{Nanos, Step};
 use crate::text::Page;
@@ -33,6 +34,12 @@ pub struct Slower {
     pub after: Nanos,
     /// Probability that chance alone shows such a difference; `None` for fewer than six cycles on a side.
     pub chance: Option<f64>,
+    /// With about so many cycles on each side, a difference like this would be told from chance; `None` if it is told
+    /// already, and if that cannot be said.
+    pub needed: Option<u64>,
+    /// It is more than chance, as far as that can be told.
+    #[serde(skip)]
+    is_real: bool,
 }
 
 impl Slower {
@@ -168,7 +175,7 @@ impl Diff {
                 let then = before.steps.callback(device, step)?;
                 compare(&format!("{step} of {device}"), then.to_vec(), now.to_vec())
             })
-            .filter(|slower| slower.before.abs_diff(slower.after) >= LEAST && is_real(slower))
+            .filter(|slower| slower.before.abs_diff(slower.after) >= LEAST && slower.is_real)
             .collect();
         differ.sort_by_key(|slower| std::cmp::Reverse(slower.before.abs_diff(slower.after)));
         let slower = differ.iter().filter(|slower| slower.percent() > threshold).cloned().collect();
@@ -202,7 +209,7 @@ impl Diff {
     /// Suspend or resume as a whole is slower by more than the threshold, or something is found that was not before.
     pub fn is_worse(&self) -> bool {
         !self.appeared.is_empty()
-            || self.whole.iter().any(|whole| whole.percent() > self.threshold && is_real(whole))
+            || self.whole.iter().any(|whole| whole.percent() > self.threshold && whole.is_real)
     }
 
     /// For a terminal.
@@ -213,10 +220,15 @@ impl Diff {
         let limit = format!("{} % is the threshold", self.threshold);
         page.margins(&format!("{verdict}  cycles: {before} before, {after} after"), &limit);
         let changed = |slower: &Slower| {
-            let chance = match slower.chance {
-                Some(_) if is_real(slower) => "",
-                Some(_) => ", no more than chance",
-                None => "",
+            let chance = match (slower.chance, slower.needed) {
+                _ if slower.is_real => String::new(),
+                (Some(chance), Some(needed)) => {
+                    format!(
+                        "; may be chance: p = {}, about {needed} cycles of each would tell",
+                        Short(chance)
+                    )
+                }
+                _ => ", no more than chance".to_owned(),
             };
             let (before, after) = (seconds(slower.before), seconds(slower.after));
             format!("{}: {before} -> {after} ({:+.0} %{chance})", slower.what, slower.percent())
@@ -287,14 +299,16 @@ fn whole(before: &Side, after: &Side) -> Vec<Slower> {
 }
 
 fn compare(what: &str, before: Vec<Nanos>, after: Vec<Nanos>) -> Option<Slower> {
-    let chance = mann_whitney(&before, &after);
+    let compared = mann_whitney(&before, &after);
     let (before, after) = (Spread::of(before)?.median, Spread::of(after)?.median);
-    Some(Slower { what: what.to_owned(), before, after, chance })
-}
-
-/// It is more than chance, as far as that can be told.
-fn is_real(slower: &Slower) -> bool {
-    slower.chance.is_none_or(|chance| chance < SIGNIFICANCE)
+    Some(Slower {
+        what: what.to_owned(),
+        before,
+        after,
+        chance: compared.map(|compared| compared.chance),
+        needed: compared.as_ref().and_then(Compared::needed),
+        is_real: compared.as_ref().is_none_or(Compared::is_real),
+    })
 }
 
 /// Devices that have to be taken out for the rest to be in the same order on both sides: all that are not in a longest

@@ -101,6 +101,28 @@ fn what_is_found_now_is_worse() {
     assert_eq!((back.gone, back.appeared.len()), (diff.appeared, 0));
 }
 
+/// Times that are spread too widely to be told apart say what it would take; clear ones say nothing of chance, and neither
+/// do those that hardly differ promise anything.
+#[test]
+fn what_may_be_chance_says_what_would_tell() {
+    let side = |times: &[u64]| {
+        let numbered = (1..).zip(times);
+        Side::of_rows(numbered.map(|(number, time)| cycle("6.1.0", number, time * 1_000_000)).collect())
+    };
+    let before = [20, 23, 29, 32, 37, 38, 41, 42, 44, 53, 62, 74, 84, 106];
+    let told = |after: &[u64]| {
+        let text = Diff::new(&side(&before), &side(after), 10.0).text(100);
+        let words: Vec<&str> = text.split_whitespace().skip_while(|word| *word != "resume").collect();
+        words.join(" ")
+    };
+    let wide = told(&[25, 34, 36, 38, 40, 49, 58, 62, 66, 67, 69, 73, 77, 92]);
+    let expected =
+        "resume (mem): 41 ms -> 58 ms (+41 %; may be chance: p = 0.3231, about 96 cycles of each would tell)";
+    assert!(wide.starts_with(expected), "{wide}");
+    assert_eq!(told(&before.map(|time| time * 4)), "resume (mem): 41 ms -> 164 ms (+300 %)");
+    assert_eq!(told(&before), "resume (mem): 41 ms -> 41 ms (+0 %, no more than chance)");
+}
+
 /// What a trace tells does not depend on who reads it: a stall that was over before the trace ended is in the report,
 /// in the summary and in the comparison.
 #[test]

@@ -176,7 +176,7 @@ fn outliers(summary: &Summary) -> Vec<String> {
 }
 
 /// A probability: `0.0021`, `3e-9`.
-struct Short(f64);
+pub(super) struct Short(pub(super) f64);
 
 impl std::fmt::Display for Short {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -7,7 +7,7 @@ use super::packet::{Effort, Packet};
 use super::sink::{FileSink, Sink, StreamSink, open_tee};
 use super::status::{Status, TeeStatus};
 use super::{Checkpoint, Error, Mode, Result, Session, Totals};
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, encode};
 use crate::pulse::Pulse;
 use minicbor::Encode;
 use std::io::Write;
@@ -387,8 +387,4 @@ fn cbor<T: Encode<()>>(what: &'static str, value: &T) -> Result<Vec<u8>> {
         return Err(Error::TooLarge { what, length: bytes.len(), max: MAX_PAYLOAD });
     }
     Ok(bytes)
-}
-
-fn encode<T: Encode<()>>(value: &T, bytes: &mut Vec<u8>) {
-    let Ok(()) = minicbor::encode(value, bytes).map_err(|_| unreachable!("memory takes every byte"));
 }

@@ -2,14 +2,13 @@
 //! terminal, no clock.
 
 use super::action::View;
-use super::devices::DeviceView;
 use super::keys::Keymap;
 use super::lanes::{self, Critical, TimelineView};
 use super::scene::Scene;
 use super::theme::{Glyphs, Role, Theme};
 use crate::diagnose::Finding;
 use crate::event::{Nanos, ObjId};
-use crate::history::{History, Lane};
+use crate::history::{DeviceView, History, Lane};
 use crate::model::Model;
 
 /// Where events come from.

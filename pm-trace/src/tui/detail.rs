@@ -2,7 +2,6 @@
 
 use super::action::{Action, View};
 use super::app::App;
-use super::lanes;
 use super::theme::Role;
 use super::update::lines;
 use crate::diagnose::{Node, WaitRow, device_name, narrate, relative, seconds, stack_of, standing};
@@ -30,7 +29,7 @@ pub fn of(app: &App) -> Option<(String, Lines)> {
         View::Events => event(app),
         View::Timeline => {
             let lane = *app.scene.lanes.get(app.list().selected)?;
-            Some((lanes::name(&app.history, lane), bars(app, lane)))
+            Some((app.history.lane_name(lane), bars(app, lane)))
         }
         View::Overview | View::Findings => None,
     }

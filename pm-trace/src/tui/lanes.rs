@@ -2,9 +2,9 @@
 
 use crate::diagnose::{self, Finding};
 use crate::event::{Nanos, ObjId};
-use crate::history::{History, Lane};
+use crate::history::{History, Lane, marked};
 use crate::model::Model;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 /// Shortest stretch that is shown, in nanoseconds.
 const SHORTEST: Nanos = 10_000;
@@ -162,7 +162,7 @@ impl TimelineView {
                 && (!own || marked.contains(lane))
                 && (needle.is_empty()
                     || *lane == Lane::Phases
-                    || name(history, *lane).to_lowercase().contains(&needle))
+                    || history.lane_name(*lane).to_lowercase().contains(&needle))
         };
         let all: Vec<Lane> = spans.lanes().iter().copied().filter(shown).collect();
         let known: HashSet<Lane> = all.iter().copied().collect();
@@ -184,27 +184,5 @@ impl TimelineView {
         // Stable: within a rank they stay in their order.
         lanes.sort_by_cached_key(|lane| (rank(lane), path.iter().position(|other| other == lane)));
         lanes
-    }
-}
-
-/// The lanes that findings are about.
-pub fn marked(findings: &[Finding]) -> HashSet<Lane> {
-    let devices = findings.iter().flat_map(|finding| &finding.devices).map(|dev| Lane::Device(ObjId(dev.id)));
-    let tasks = findings.iter().flat_map(|finding| &finding.tasks).map(|task| Lane::Task(task.tid));
-    let lanes: BTreeSet<Lane> = devices.chain(tasks).collect();
-    lanes.into_iter().collect()
-}
-
-/// What a lane is called.
-pub fn name(history: &History, lane: Lane) -> String {
-    match lane {
-        Lane::Phases => "phases".to_owned(),
-        Lane::Device(dev) => {
-            let info = history.head().device(dev).and_then(|device| device.info.as_ref());
-            let Some(info) = info else { return format!("device #{}", dev.0) };
-            let sort = [&info.driver, &info.bus, &info.class].into_iter().find(|text| !text.is_empty());
-            sort.map_or_else(|| info.name.clone(), |sort| format!("{} ({sort})", info.name))
-        }
-        Lane::Task(tid) => history.spans().task(tid).to_string(),
     }
 }

@@ -2,10 +2,9 @@
 
 use super::action::View;
 use super::app::App;
-use super::devices::DeviceRow;
 use crate::diagnose::{self, DeviceState, Finding, Options, Waits};
 use crate::event::ObjId;
-use crate::history::{Filter, Lane};
+use crate::history::{DeviceRow, Filter, Lane};
 use crate::model::Model;
 use std::collections::{BTreeMap, BTreeSet};
 

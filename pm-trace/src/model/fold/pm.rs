@@ -174,12 +174,18 @@ fn describe(model: &mut Model, info: &DeviceInfo, at: At) {
     }
     if let Some(device) = device(model, dev) {
         device.sighted(at, info.power, "its description");
+        let &DeviceInfo { dev, parent, power, lock, completion, links_left, .. } = info;
         device.info = Some(Arc::new(DeviceInfo {
+            dev,
+            parent,
             name: short(&info.name),
             bus: short(&info.bus),
             class: short(&info.class),
             driver: short(&info.driver),
-            ..info.clone()
+            power,
+            lock,
+            completion,
+            links_left,
         }));
     }
 }

@@ -5,12 +5,14 @@
 
 use crate::diagnose::{Awaited, CycleSummary, PathPartSummary, PathSummary, PhaseSummary};
 use crate::event::{Nanos, ObjId};
-use crate::history::{History, Lane, Span, SpanKind};
+use crate::history::{History, Lane, Span, SpanKind, Spans, marked};
 use crate::report::Report;
 use crate::text;
-use crate::tui::lanes;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+
+/// Tables that are asked for each bar or lane.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Most bars in a page; of more, the shortest are left out, since they are the least visible.
 const MOST: usize = 400_000;
@@ -82,7 +84,7 @@ struct Cycle {
 
 /// Everything that the timeline shows.
 pub(super) fn data(history: &History, report: &Report, awaited: &BTreeMap<u32, Awaited>) -> Data {
-    let marked = &lanes::marked(&report.findings);
+    let marked = &marked(&report.findings);
     let log = history.log();
     let origin = log.first_time();
     let end = log.time(log.len()).max(history.head().now()).saturating_sub(origin);
@@ -93,7 +95,7 @@ pub(super) fn data(history: &History, report: &Report, awaited: &BTreeMap<u32, A
         data: Data { origin: origin.to_string(), end, ..Data::default() },
         shortest: shortest(history, MOST),
         origin,
-        numbers: HashMap::new(),
+        places: vec![None; history.spans().labels().len()],
         waits: BTreeMap::new(),
     };
     for &lane in &order {
@@ -137,7 +139,7 @@ fn order(history: &History, marked: &HashSet<Lane>, on_path: &HashSet<Lane>) -> 
         Lane::Task(_) => 4,
     };
     let mut order = history.spans().lanes().to_vec();
-    order.sort_by_key(rank);
+    order.sort_by_cached_key(rank);
     order
 }
 
@@ -162,7 +164,8 @@ struct Filler {
     data: Data,
     shortest: Nanos,
     origin: Nanos,
-    numbers: HashMap<String, u32>,
+    /// Where the labels of bars are in the page, by their number.
+    places: Vec<Option<u32>>,
     /// By the event that began a wait: its bar, on the device's lane if it has one, and that lane.
     waits: BTreeMap<u32, (u32, Lane)>,
 }
@@ -186,7 +189,7 @@ impl Filler {
             bars.lengths.push(span.end.map_or(-1, |end| signed(end.saturating_sub(span.start))));
             before = span.start.max(before);
             count += 1;
-            let label = self.label(spans.label(span));
+            let label = self.label(spans, span);
             self.data.bars.labels.push(label);
             if span.kind == SpanKind::Wait
                 && (matches!(lane, Lane::Device(_)) || !self.waits.contains_key(&span.event))
@@ -194,7 +197,7 @@ impl Filler {
                 self.waits.insert(span.event, (number, lane));
             }
         }
-        let name = lanes::name(history, lane);
+        let name = history.lane_name(lane);
         self.data.lanes.names.push(text::line(text::cut(&name, NAME)).into_owned());
         let (kind, id) = match lane {
             Lane::Phases => (0, 0),
@@ -207,14 +210,13 @@ impl Filler {
         self.data.lanes.counts.push(count);
     }
 
-    fn label(&mut self, label: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(label) {
-            return number;
-        }
-        let number = u32::try_from(self.data.labels.len()).unwrap_or(u32::MAX);
-        self.data.labels.push(text::line(text::cut(label, NAME)).into_owned());
-        self.numbers.insert(label.to_owned(), number);
-        number
+    /// The place of a bar's label in the page, which gets it with its first bar.
+    fn label(&mut self, spans: &Spans, span: &Span) -> u32 {
+        let labels = &mut self.data.labels;
+        *self.places[span.label as usize].get_or_insert_with(|| {
+            labels.push(text::line(text::cut(spans.label(span), NAME)).into_owned());
+            u32::try_from(labels.len() - 1).unwrap_or(u32::MAX)
+        })
     }
 }
 

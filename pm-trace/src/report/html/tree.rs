@@ -1,9 +1,9 @@
 //! The device tree as nested lists that open and close without a script.
 
 use crate::diagnose::{Waits, seconds};
+use crate::history::DeviceView;
 use crate::model::Model;
 use crate::report::Report;
-use crate::tui::devices::DeviceView;
 use std::collections::BTreeSet;
 
 /// Devices above this number are closed when the page opens, all but those that lead to a finding.

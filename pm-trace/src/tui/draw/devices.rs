@@ -2,9 +2,9 @@
 
 use super::{Canvas, clip};
 use crate::diagnose::{DeviceState, relative, seconds};
+use crate::history::DeviceRow;
 use crate::tui::app::App;
 use crate::tui::detail;
-use crate::tui::devices::DeviceRow;
 use crate::tui::theme::Role;
 use ratatui::layout::Rect;
 

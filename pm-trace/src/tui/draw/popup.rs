@@ -124,7 +124,7 @@ fn help(app: &App) -> Lines {
 fn terms(view: View) -> Lines {
     let terms: &[(&str, &str)] = match view {
         View::Events => &history::TERMS,
-        View::Devices => &crate::tui::devices::TERMS,
+        View::Devices => &history::DEVICE_TERMS,
         _ => return Lines::new(),
     };
     let mut out = vec![(Role::Title, "terms of the filter, all of which must be true".to_owned())];

@@ -3,9 +3,8 @@
 use super::Canvas;
 use crate::diagnose::{relative, seconds};
 use crate::event::{Nanos, ObjId};
-use crate::history::{Lane, Span, SpanKind};
+use crate::history::{Lane, Span, SpanKind, marked};
 use crate::tui::app::App;
-use crate::tui::lanes;
 use crate::tui::theme::Role;
 use ratatui::layout::Rect;
 use std::collections::HashSet;
@@ -28,7 +27,7 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     axis(app, canvas, bars);
     let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(3), ..inner };
     app.hits.bars = Rect { y: rows.y, height: rows.height, ..bars };
-    let marked = lanes::marked(&app.scene.findings);
+    let marked = marked(&app.scene.findings);
     let path: HashSet<ObjId> = app.timeline.inside(&app.critical).map(|part| part.dev).collect();
     super::list(app, canvas, rows, names - 1, |app, canvas, row, number| {
         let Some(&lane) = app.scene.lanes.get(number) else { return };
@@ -44,7 +43,7 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
             Lane::Device(_) => Role::Text,
             Lane::Task(_) => Role::Name,
         };
-        canvas.put(row.x + 1, row.y, names - 2, &lanes::name(&app.history, lane), role);
+        canvas.put(row.x + 1, row.y, names - 2, &app.history.lane_name(lane), role);
         draw_bars(app, canvas, Rect { y: row.y, height: 1, ..bars }, lane);
     });
     cursor(app, canvas, Rect { y: inner.y, height: rows.height + 1, ..bars });
@@ -187,7 +186,7 @@ fn under_cursor(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
             .collect();
         told.extend(on_path(app, lane));
         let told = if told.is_empty() { "nothing".to_owned() } else { told.join("; ") };
-        let text = format!("{} at {}: {told}", lanes::name(&app.history, lane), relative(app.base(), now));
+        let text = format!("{} at {}: {told}", app.history.lane_name(lane), relative(app.base(), now));
         canvas.put(area.x + 1, area.y, area.width - 1, &text, Role::Name);
     }
     let gap = if area.width < ROOMY { 1 } else { 2 };

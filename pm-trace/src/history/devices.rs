@@ -76,7 +76,7 @@ pub struct DeviceView {
 }
 
 /// The terms of a filter, for help.
-pub const TERMS: [(&str, &str); 5] = [
+pub const DEVICE_TERMS: [(&str, &str); 5] = [
     ("name", "the name contains this"),
     ("driver:sr", "the driver's name contains this"),
     ("bus:scsi", "the bus or class contains this"),
@@ -215,17 +215,16 @@ fn descendants(children: &BTreeMap<Option<ObjId>, Vec<ObjId>>, dev: ObjId) -> u3
     count
 }
 
-/// A name in pieces that order `usb2` before `usb10`.
-fn natural(name: &str) -> Vec<(u64, String)> {
-    let mut pieces: Vec<(u64, String)> = Vec::new();
+/// A name in pieces that order `usb2` before `usb10`: text, then a number, and so on.
+fn natural(name: &str) -> Vec<(&str, u64)> {
+    let mut pieces = Vec::new();
     let mut rest = name;
     while !rest.is_empty() {
         let word = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
         let (text, tail) = rest.split_at(word);
         let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
         let (number, tail) = tail.split_at(digits);
-        pieces.push((0, text.to_owned()));
-        pieces.push((number.parse().unwrap_or(u64::MAX), String::new()));
+        pieces.push((text, number.parse().unwrap_or(u64::MAX)));
         rest = tail;
     }
     pieces
