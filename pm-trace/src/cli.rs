@@ -33,7 +33,9 @@ Examples:
   sudo pm-trace record -- systemctl suspend
       Record whatever suspends the machine, and report when it is back.
   pm-trace report pm-trace-2025-01-31-120000.pmtrace
-      Explain a trace again, on any machine, without root.";
+      Explain a trace again, on any machine, without root.
+  pm-trace replay pm-trace-2025-01-31-120000.pmtrace
+      Look at it in the interactive view; 'w' shows who waits for whom.";
 
 /// Finds out, live, why a Linux system does not come back from sleep.
 #[derive(Debug, Parser)]
@@ -123,6 +125,10 @@ pub enum Command {
         is missing is said.",
         after_long_help = "Examples:\n  \
         pm-trace report trace.pmtrace\n  \
+        pm-trace report trace.pmtrace --explain 1\n      \
+        The events and kernel stacks that finding 1 rests on.\n  \
+        pm-trace report trace.pmtrace --format markdown > mail.md\n  \
+        pm-trace report trace.pmtrace --format html > report.html\n  \
         pm-trace report trace.pmtrace --format json | jq .findings"
     )]
     Report(ReportArgs),
@@ -161,8 +167,9 @@ pub enum Command {
         is found that was not before; 0 if not; 1 if a trace cannot be read.",
         after_long_help = "Examples:\n  \
         pm-trace diff good.pmtrace bad.pmtrace\n  \
-        git bisect run sh -c './boot-and-record || exit 125; pm-trace diff good.pmtrace new.pmtrace \
-        --threshold 20;\n      case $? in 0) exit 0;; 3) exit 1;; *) exit 125;; esac'\n      \
+        git bisect run sh -c './boot-and-record new.pmtrace || exit 125;\n      \
+        pm-trace diff good.pmtrace new.pmtrace --threshold 20;\n      \
+        case $? in 0) exit 0;; 3) exit 1;; *) exit 125;; esac'\n      \
         Finds the commit that made resume slower (boot-and-record is yours)."
     )]
     Diff(DiffArgs),

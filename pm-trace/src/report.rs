@@ -16,7 +16,7 @@ mod figures_tests;
 #[cfg(test)]
 mod tests;
 
-pub use finding::headline;
+pub use finding::{headline, in_a_line};
 pub use session::{ImportInfo, ProbeInfo, SessionInfo};
 pub use verdict::{kmsg_lines, verdict, verdict_in};
 

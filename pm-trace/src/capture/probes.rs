@@ -30,9 +30,7 @@ pub enum ProbeError {
     #[error("the eBPF object has no map {0}: this is a fault of the build")]
     NoMap(&'static str),
     /// A required hook could not be put anywhere.
-    #[error(
-        "hook '{meaning}' cannot be used: {reason}; without it is lost: {lost}. `pm-trace doctor` says what this kernel lacks"
-    )]
+    #[error("hook '{meaning}' cannot be used: {reason}; without it is lost: {lost}")]
     Required {
         /// What the hook sees.
         meaning: &'static str,

@@ -20,7 +20,7 @@ pub struct SuspendArgs {
     /// Stop at a test level of the kernel (/sys/power/pm_test) and resume at once
     #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(PM_TEST))]
     pub pm_test: Option<String>,
-    /// Suspend and resume so often
+    /// How many times to suspend and resume
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one())]
     pub cycles: u32,
     /// Go on with the run whose first trace is -o FILE, behind the last cycle that was begun; the rest goes to
@@ -33,16 +33,16 @@ pub struct SuspendArgs {
     /// End after the first cycle in which a lockup, a stall or a hazard was found
     #[arg(long)]
     pub stop_on_finding: bool,
-    /// Stay awake while everything else is frozen, and name a lockup while it lasts
+    /// Stay awake while everything else is frozen, and name a lockup while it lasts; suspend to RAM only
     #[arg(long)]
     pub live: bool,
-    /// What to do when the machine has been stuck for that long and the verdict is out
-    #[arg(long, value_enum, default_value_t = Resort::Wait, requires = "live")]
+    /// What to do when the machine has been stuck for as long as --stall-after says and the verdict is out
+    #[arg(long, value_name = "ACTION", value_enum, default_value_t = Resort::Wait, requires = "live")]
     pub on_stall: Resort,
-    /// Send what is said to tcp:HOST:PORT, unix:PATH or vsock:CID:PORT too, where somebody listens
+    /// Send what pm-trace says to tcp:HOST:PORT, unix:PATH or vsock:CID:PORT too, where somebody listens
     #[arg(long, value_name = "ADDRESS", requires = "live")]
     pub stream: Option<Address>,
-    /// Say it on this console instead: a virtual terminal such as /dev/tty8, which is brought to the screen when
+    /// Speak on this console instead of this terminal: a virtual terminal such as /dev/tty8, which is brought to the screen when
     /// the machine is stuck, or a serial line such as /dev/ttyS0
     #[arg(long, value_name = "PATH", requires = "live")]
     pub tty: Option<PathBuf>,
@@ -161,7 +161,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "PATH")]
     pub tee: Option<PathBuf>,
     /// Memory for what happens while nobody can read it, in MiB; a power of two [default: 8 if pm-trace is
-    /// awake meanwhile (--live), otherwise 64, or 16 below 4 GiB of memory]
+    /// awake meanwhile (--live, --stay-awake), otherwise 64, or 16 below 4 GiB of memory]
     #[arg(long, value_name = "MIB", value_parser = buffer)]
     pub buffer: Option<u32>,
     /// Replace the trace file if it exists

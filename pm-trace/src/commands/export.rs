@@ -28,7 +28,7 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
     let files = export::write_to(&recording, format, &output, overwrite)?;
     for note in &recording.notes {
-        say(&format!("pm-trace: the trace is incomplete: {note}\n"));
+        say(&format!("pm-trace: {note}\n"));
     }
     match files.as_slice() {
         [file] => say(&format!("pm-trace: wrote {}\n", text::path(file))),

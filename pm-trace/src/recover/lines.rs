@@ -60,8 +60,7 @@ fn headline(said: &str) -> Option<Finding> {
             };
             (confidence, title.trim_start_matches('(').trim_end_matches(')').to_owned())
         }
-        // The title stands there twice.
-        _ => (Confidence::Likely, rest.split_once(" (").map_or(rest, |(title, _)| title).to_owned()),
+        _ => (Confidence::Likely, rest.to_owned()),
     };
     let phase = if direction == "suspend" { "dpm_suspend" } else { "dpm_resume" };
     Some(Finding {
@@ -271,6 +270,15 @@ mod tests {
         assert!(
             found.chain.iter().any(|link| link.notes.iter().any(|note| note.contains("scsi_rescan_device")))
         );
+    }
+
+    /// It may have a bracket of its own.
+    #[test]
+    fn a_stall_has_its_whole_title() {
+        let title = "resume of pmlab-a (pmlab) does not end";
+        let found = findings_in(&format!("pm-trace: STALL  resume held up for 8.55 s: {title}\n"));
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].kind, &*found[0].title), (Kind::Stall, title));
     }
 
     /// The text is what was left in memory by a crash: anything may stand there.

@@ -51,6 +51,19 @@ pub fn headline(finding: &Finding) -> String {
     }
 }
 
+/// What is wrong, of what, in one line: for a list, where nothing stands below it that says more.
+pub fn in_a_line(finding: &Finding) -> String {
+    let lasted = finding.lasted.map(seconds).unwrap_or_default();
+    let title = &finding.title;
+    match finding.kind {
+        Kind::Deadlock => format!("LOCKUP  {title} for {lasted}, {}", confidence(finding.confidence)),
+        // The title of one that is over tells for how long.
+        Kind::Stall if title.contains(&lasted) => format!("STALL  {title}"),
+        Kind::Stall => format!("STALL  {title}, {} held up for {lasted}", direction(finding)),
+        Kind::Hazard | Kind::Guarded | Kind::Failure | Kind::Loss => headline(finding),
+    }
+}
+
 /// Suspend or resume, by the phase that is stuck.
 fn direction(finding: &Finding) -> &'static str {
     let phase = finding.behind.as_ref().and_then(|behind| behind.phase.as_deref()).unwrap_or_default();

@@ -16,7 +16,7 @@ mod view;
 mod tests;
 
 use super::{Report, finding, text};
-use crate::diagnose::{Analysis, Awaited, Fold, Severity, awaited, waits};
+use crate::diagnose::{Analysis, Awaited, Finding, Fold, Outcome, Severity, awaited, waits};
 use crate::event::Event;
 use crate::history::History;
 use crate::model::Model;
@@ -99,7 +99,8 @@ impl Gather {
             script: SCRIPT,
             report,
             verdict: verdict(report),
-            class: report.severity().map_or("fine", view::severity),
+            known: worst(report).and_then(|found| found.known_issue.as_ref()).map(finding::known),
+            class: class(report),
             findings: findings.map(|(n, found)| view::finding(n + 1, found, history)).collect(),
             cycles: view::cycles(report, model),
             machine: view::machine(report),
@@ -132,9 +133,23 @@ fn note(waits: &mut BTreeMap<u32, Awaited>, tid: u32, model: &Model) {
     }
 }
 
+/// The colour of the verdict. A trace that ends before the machine was back is no good news, whatever was found.
+fn class(report: &Report) -> &'static str {
+    let worst = report.severity().filter(|&severity| severity > Severity::Info);
+    let is_back = report.cycles.iter().all(|cycle| cycle.outcome == Outcome::Resumed);
+    match worst {
+        Some(severity) => view::severity(severity),
+        None if is_back && !report.cycles.is_empty() => "fine",
+        None => "warning",
+    }
+}
+
+fn worst(report: &Report) -> Option<&Finding> {
+    report.findings.first().filter(|found| found.severity > Severity::Info)
+}
+
 fn verdict(report: &Report) -> String {
-    let worst = report.findings.first().filter(|found| found.severity > Severity::Info);
-    worst.map_or_else(|| text::nothing_found(report), finding::headline)
+    worst(report).map_or_else(|| text::nothing_found(report), finding::in_a_line)
 }
 
 #[derive(Template)]
@@ -145,6 +160,8 @@ struct Page<'a> {
     script: &'static str,
     report: &'a Report,
     verdict: String,
+    /// The known issue that the verdict is.
+    known: Option<String>,
     class: &'static str,
     findings: Vec<view::FindingView>,
     cycles: Vec<view::CycleView>,

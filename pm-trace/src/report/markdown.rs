@@ -48,8 +48,11 @@ fn escaped(text: &str) -> String {
             ']' => matches!(next, '(' | '[' | ':'),
             '!' => next == '[',
             '&' => next.is_alphanumeric() || next == '#',
-            // Wrapping may put any word first in its line.
-            '#' | '>' | '+' | '-' | '=' | '~' => before == ' ' && (next == ' ' || next == c),
+            // Wrapping may put any word first in its line. A quote needs no more, a fence begins a word; of the others
+            // only a word of nothing else is markup: `-` is, `--wake` is not.
+            '>' => before == ' ',
+            '~' => next == c,
+            '#' | '+' | '-' | '=' => before == ' ' && is_all(c, rest.clone()),
             _ => false,
         };
         if is_markup {
@@ -61,6 +64,11 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
+/// Whether the rest of the word is this character again and again.
+fn is_all(c: char, rest: std::str::Chars<'_>) -> bool {
+    rest.take_while(|&next| next != ' ').all(|next| next == c)
+}
+
 fn section(page: &mut Page, title: &str) {
     page.gap();
     page.paragraph("", title);
@@ -69,7 +77,7 @@ fn section(page: &mut Page, title: &str) {
 
 fn show(page: &mut Page, found: &Finding, level: &str) {
     page.gap();
-    page.paragraph("", &format!("{level} {}", escaped(&finding::headline(found))));
+    page.paragraph("", &format!("{level} {}", escaped(&finding::in_a_line(found))));
     page.gap();
     if found.kind != Kind::Deadlock {
         page.paragraph("", &escaped(&found.explanation));
@@ -166,7 +174,7 @@ fn machine(page: &mut Page, report: &Report) {
         }
         None => item("recorded", &format!("{} by pm-trace {}", session.started, session.recorded_by)),
     }
-    item("with", &session.command.join(" "));
+    item("command", &session.command.join(" "));
 }
 
 fn trace(page: &mut Page, report: &Report) {

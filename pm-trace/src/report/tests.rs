@@ -1,6 +1,6 @@
 //! What people and programs read.
 
-use super::{Report, kmsg_lines, verdict, verdict_in};
+use super::{Report, in_a_line, kmsg_lines, verdict, verdict_in};
 use crate::diagnose::scenario::{BASE, Scenario, look, rescan_deadlock, resume_of_port};
 use crate::diagnose::{findings, findings_at_end};
 use crate::trace::Session;
@@ -64,6 +64,21 @@ fn stall_as_text() {
     let text = report(&s).text();
     assert_fits(&text);
     insta::assert_snapshot!(text);
+}
+
+/// In a list nothing stands below that would say what is stuck, and a title told twice is told once too often.
+#[test]
+fn a_line_has_the_title_once() {
+    let mut s = resume_of_port(true);
+    s.at(15_000).by(9, "other").push(crate::event::Body::ScsiEhWakeup { host_no: 1 });
+    for scenario in [deadlock(), s] {
+        for finding in findings_at_end(&scenario.model()) {
+            let line = in_a_line(&finding);
+            assert_eq!(line.matches(&finding.title).count(), 1, "{line}");
+            let first = kmsg_lines(&finding).swap_remove(0);
+            assert_eq!(first.matches(&finding.title).count(), 1, "{first}");
+        }
+    }
 }
 
 #[test]
@@ -137,4 +152,9 @@ fn names_are_no_markup() {
     let shown = r"\<b>\*x\* \_y\_ [a\](b) \`c\` \# d";
     assert!(text.contains(shown), "{text}");
     assert!(!text.contains('\x1b'));
+    // What cannot be markup stays as it was typed, what would be at the beginning of a line does not.
+    report.session.as_mut().unwrap().command =
+        ["pm-trace", "--wake", "5", "--", "-", ">x", "~~y~~"].map(str::to_owned).into();
+    let text = report.markdown();
+    assert!(text.contains(r"pm-trace --wake 5 \-- \- \>x \~~y\~~"), "{text}");
 }

@@ -23,7 +23,11 @@ pub fn verdict_in(finding: &Finding, columns: usize) -> String {
 
 /// The same in at most 8 lines of at most 200 bytes for `/dev/kmsg`, without line feeds.
 pub fn kmsg_lines(finding: &Finding) -> Vec<String> {
-    let mut lines = vec![format!("{} ({})", finding::headline(finding), finding.title)];
+    let headline = finding::headline(finding);
+    let mut lines = match headline.contains(&finding.title) {
+        true => vec![headline],
+        false => vec![format!("{headline} ({})", finding.title)],
+    };
     let mut tail = Vec::new();
     if let Some(behind) = &finding.behind {
         tail.push(format!("behind it: {}", finding::behind_text(behind)));

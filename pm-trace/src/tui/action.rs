@@ -214,7 +214,7 @@ pub const ACTIONS: &[Spec] = &[
         "previous-finding",
         &["N"],
         "go to when the finding before began",
-        "",
+        "earlier finding",
         Everywhere,
     ),
     spec(A::Play, "play", &["space"], "play or pause", "play", Everywhere),

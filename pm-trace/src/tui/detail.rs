@@ -206,6 +206,9 @@ fn bars(app: &App, lane: Lane) -> Lines {
 /// What an empty list says, and what to press where there is something to see.
 pub fn nothing(app: &App) -> String {
     let key = |action| app.keymap.first(action);
+    if app.history.log().is_empty() {
+        return "nothing was recorded yet".to_owned();
+    }
     let told = match app.view {
         View::Devices => "no device is described at this moment, or none passes the filter",
         View::Waits => "nobody waits for anything at this moment",
@@ -215,9 +218,15 @@ pub fn nothing(app: &App) -> String {
         View::Overview => "",
     };
     let elsewhere = match app.view {
-        _ if app.history.log().is_empty() => String::new(),
         View::Waits | View::Findings if !app.found.is_empty() => {
-            format!("; {} and {} go to findings", key(Action::PreviousFinding), key(Action::NextFinding))
+            let (before, next) = (app.has_finding(false), app.has_finding(true));
+            let ways = [(before, Action::PreviousFinding), (next, Action::NextFinding)];
+            let keys: Vec<_> = ways.iter().filter(|(is, _)| *is).map(|(_, action)| key(*action)).collect();
+            match keys.as_slice() {
+                [] => String::new(),
+                [one] => format!("; {one} goes to a finding"),
+                _ => format!("; {} go to findings", keys.join(" and ")),
+            }
         }
         View::Waits => format!("; {} and {} go through time", key(Action::Back), key(Action::Forward)),
         _ if app.filter_of_view().is_some_and(|filter| !filter.is_empty()) => {

@@ -13,7 +13,7 @@ pub use waits::row_text as wait_text;
 use super::action::{ACTIONS, Action, Place, Spec, View};
 use super::app::{App, List, Popup, Source};
 use super::theme::{Glyphs, Role};
-use crate::diagnose::{Severity, relative};
+use crate::diagnose::{Finding, Severity, relative};
 pub(super) use crate::text::counted as count;
 use crate::{report, text};
 use ratatui::buffer::Buffer;
@@ -170,36 +170,22 @@ fn tabs(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
         x = canvas.put(x, area.y, area.right().saturating_sub(x), &format!(" {} ", view.name()), name);
         app.hits.tabs.push((Rect::new(start, area.y, x - start, 1), view));
     }
+    let room = area.right().saturating_sub(x + 2);
     let (label, role) = match &app.source {
-        Source::Replay { name, reading: None } => (format!("replay {name}"), Role::Dim),
+        // Where there is little room, the name says more than what is done with it.
+        Source::Replay { name, reading: None } => {
+            let whole = format!("replay {name}");
+            (if whole.width() > usize::from(room) { name.clone() } else { whole }, Role::Dim)
+        }
         Source::Replay { reading: Some(percent), .. } => (format!("READING, {percent} %"), Role::Good),
         Source::Watch(_) => ("WATCHING".to_owned(), Role::Good),
         Source::Live { .. } => ("LIVE".to_owned(), Role::Bad),
     };
-    let room = area.right().saturating_sub(x + 2);
     canvas.put_right(area.right() - 1, area.y, room, &clip(&label, usize::from(room)), role);
 }
 
 /// The moment that is looked at.
 fn moment(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
-    let log = app.history.log();
-    let mut parts = Vec::new();
-    if log.is_empty() {
-        parts.push("no events yet".to_owned());
-    } else {
-        let model = app.model();
-        let phase = model.transition().and_then(|transition| transition.phase());
-        parts.push(relative(app.base(), app.now()));
-        parts.push(
-            phase.map_or_else(|| "between transitions".to_owned(), |phase| format!("in {}", phase.action)),
-        );
-        parts.push(format!("event {} of {}", app.cursor, log.len()));
-        if let Some(session) = app.history.session() {
-            parts.push(format!("kernel {}", session.kernel.release));
-        }
-    }
-    const STATE: u16 = 12;
-    canvas.put(area.x + 1, area.y, area.width - 2 - STATE, &parts.join("  "), Role::Dim);
     let (label, role) = match (app.play, app.follow || app.is_at_end()) {
         (Some(speed), _) => (format!("► {}", speed_words(speed)), Role::Good),
         (None, true) => ("at the end".to_owned(), Role::Dim),
@@ -208,7 +194,33 @@ fn moment(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let loss = app.model().loss();
     let lost = loss.lost + loss.undecoded;
     let label = if lost > 0 { format!("{lost} LOST  {label}") } else { label };
+    let room = usize::from(area.width).saturating_sub(label.width() + 4);
+    canvas.put(area.x + 1, area.y, area.width - 2, &whereabouts(app, room), Role::Dim);
     canvas.put_right(area.right() - 1, area.y, 24, &label, if lost > 0 { Role::Bad } else { role });
+}
+
+/// When and where that is, in so many columns.
+fn whereabouts(app: &App, room: usize) -> String {
+    let log = app.history.log();
+    if log.is_empty() {
+        return "no events yet".to_owned();
+    }
+    let transition = app.model().transition().filter(|transition| !transition.is_complete());
+    let phase = match transition.map(|transition| transition.phase()) {
+        Some(Some(phase)) => format!("in {}", phase.action),
+        Some(None) => "between phases".to_owned(),
+        None => "no suspend now".to_owned(),
+    };
+    let mut told =
+        format!("{}  {phase}  event {} of {}", relative(app.base(), app.now()), app.cursor, log.len());
+    if let Some(session) = app.history.session() {
+        // All of the release or nothing: its end says which kernel it is.
+        let release = &session.kernel.release;
+        let ways = [format!("  kernel {release}"), format!("  {release}")];
+        let fits = ways.iter().find(|way| told.width() + way.width() <= room);
+        told += fits.map_or("", String::as_str);
+    }
+    clip(&told, room)
 }
 
 fn speed_words(speed: u64) -> String {
@@ -221,16 +233,21 @@ fn alarm(app: &App, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
         return 0;
     };
     let role = if finding.severity == Severity::Error { Role::Alarm } else { Role::Warn };
-    let headline = report::headline(finding);
-    let mut told = format!(" {headline}: {}", finding.title);
-    if told.width() > usize::from(area.width) {
-        // What is stuck says more than for how long and how sure that is, which the views have too.
-        let kind = headline.split_whitespace().next().unwrap_or_default();
-        told = format!(" {kind}  {}", finding.title);
-    }
+    let told = format!(" {}", in_a_line(finding, usize::from(area.width.saturating_sub(1))));
     canvas.put(area.x, area.y, area.width, &told, role);
     canvas.highlight(area, role);
     1
+}
+
+/// A finding in a line of so many columns.
+fn in_a_line(finding: &Finding, columns: usize) -> String {
+    let told = report::in_a_line(finding);
+    if told.width() <= columns {
+        return told;
+    }
+    // What is stuck says more than for how long and how sure that is, which stand with the chain.
+    let kind = told.split_whitespace().next().unwrap_or_default();
+    format!("{kind}  {}", finding.title)
 }
 
 fn footer(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
@@ -296,10 +313,13 @@ fn does_something(app: &App, spec: &Spec) -> bool {
     match spec.place {
         // Nothing has come yet that they could be about, or nothing was found.
         Place::In(_) if app.history.log().is_empty() => false,
-        Place::In(_) => !about_findings || app.finding().is_some(),
+        Place::In(_) if about_findings => app.finding().is_some(),
+        // A filter may be what empties the list.
+        Place::In(_) => app.lines() > 0 || spec.action == Action::Filter,
         Place::Watching => app.is_watching(),
         Place::Everywhere => match spec.action {
-            Action::NextFinding => !app.found.is_empty(),
+            Action::NextFinding => app.has_finding(true),
+            Action::PreviousFinding => app.has_finding(false) && !app.has_finding(true),
             Action::Play => !app.history.log().is_empty(),
             // A file does not grow.
             Action::Follow => !app.history.log().is_empty() && !matches!(app.source, Source::Replay { .. }),
@@ -308,11 +328,13 @@ fn does_something(app: &App, spec: &Spec) -> bool {
     }
 }
 
-/// Draws the visible lines of a list: `line` draws the one with this number in this area.
+/// Draws the visible lines of a list: `line` draws the one with this number in this area. Of the selected one `marked`
+/// columns are marked: where bars are drawn their colours say something already.
 pub(super) fn list(
     app: &mut App,
     canvas: &mut Canvas<'_>,
     area: Rect,
+    marked: u16,
     mut line: impl FnMut(&App, &mut Canvas<'_>, Rect, usize),
 ) {
     let lines = app.lines();
@@ -327,7 +349,7 @@ pub(super) fn list(
         let row = Rect { y: area.y + u16::try_from(place).unwrap_or(0), height: 1, ..area };
         line(app, canvas, row, number);
         if number == list.selected {
-            canvas.highlight(row, Role::Selected);
+            canvas.highlight(Rect { width: marked, ..row }, Role::Selected);
         }
     }
     // Where in the list one is, at its right edge.

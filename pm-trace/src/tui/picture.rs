@@ -6,6 +6,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// Size of a character cell, in units of the picture.
 const CELL: (f32, f32) = (8.4, 18.0);
@@ -29,7 +30,7 @@ pub fn svg(app: &mut App, columns: u16, lines: u16) -> String {
     let _ = writeln!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"DejaVu Sans \
-         Mono, Menlo, Consolas, monospace\" font-size=\"14\" xml:space=\"preserve\">\n\
+         Mono, Menlo, Consolas, monospace\" font-size=\"14\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"{BACK}\"/>"
     );
     for (y, cells) in (0u16..).zip(buffer.content.chunks(usize::from(columns.max(1)))) {
@@ -45,20 +46,20 @@ fn line(out: &mut String, y: u16, cells: &[Cell]) {
     while x < cells.len() {
         let looks = look(&cells[x]);
         let end = cells[x..].iter().position(|cell| look(cell) != looks).map_or(cells.len(), |more| x + more);
-        let text: String = cells[x..end].iter().map(Cell::symbol).collect();
-        let left = 8.0 + f32::from(u16::try_from(x).unwrap_or(0)) * CELL.0;
-        let (top, wide) =
-            (8.0 + f32::from(y) * CELL.1, f32::from(u16::try_from(end - x).unwrap_or(0)) * CELL.0);
+        let top = 8.0 + f32::from(y) * CELL.1;
         let (fore, back, bold) = looks;
         if back != BACK {
+            let (left, wide) = (left_of(x), left_of(end) - left_of(x));
             let _ = writeln!(
                 out,
                 "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{wide:.1}\" height=\"18\" fill=\"{back}\"/>"
             );
         }
-        if !text.trim().is_empty() {
-            let weight = if bold { " font-weight=\"bold\"" } else { "" };
+        let weight = if bold { " font-weight=\"bold\"" } else { "" };
+        for piece in pieces(&cells[x..end]) {
+            let text: String = cells[x..end][piece.clone()].iter().map(Cell::symbol).collect();
             let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let (left, wide) = (left_of(x + piece.start), left_of(piece.end) - left_of(piece.start));
             let _ = writeln!(
                 out,
                 "<text x=\"{left:.1}\" y=\"{:.1}\" textLength=\"{wide:.1}\" lengthAdjust=\"spacingAndGlyphs\" \
@@ -68,6 +69,26 @@ fn line(out: &mut String, y: u16, cells: &[Cell]) {
         }
         x = end;
     }
+}
+
+/// Where a column begins.
+fn left_of(column: usize) -> f32 {
+    8.0 + f32::from(u16::try_from(column).unwrap_or(u16::MAX)) * CELL.0
+}
+
+/// Text between spaces. Browsers drop the spaces around a text and make one of several inside it, whatever
+/// `xml:space` says; what is left would be stretched to the whole length.
+fn pieces(cells: &[Cell]) -> Vec<Range<usize>> {
+    let is_space = |at: usize| cells.get(at).is_none_or(|cell| cell.symbol().trim().is_empty());
+    let mut pieces: Vec<Range<usize>> = Vec::new();
+    for at in (0..cells.len()).filter(|&at| !is_space(at)) {
+        match pieces.last_mut() {
+            // One space between words stays.
+            Some(piece) if at - piece.end <= 1 => piece.end = at + 1,
+            _ => pieces.push(at..at + 1),
+        }
+    }
+    pieces
 }
 
 /// Colour of text and background, and whether it is bold.
@@ -118,5 +139,24 @@ fn indexed(number: u8) -> String {
             let grey = 8 + 10 * (number - 232);
             format!("#{grey:02x}{grey:02x}{grey:02x}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each text has its own place: none begins or ends with a space or has several, and so none is stretched.
+    #[test]
+    fn texts_keep_their_columns() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 1));
+        buffer.set_string(0, 0, "  a bc    d<  ", ratatui::style::Style::new());
+        let mut out = String::new();
+        line(&mut out, 0, &buffer.content);
+        let texts: Vec<&str> = out.lines().collect();
+        assert_eq!(texts.len(), 2, "{out}");
+        assert!(texts[0].contains("x=\"24.8\"") && texts[0].contains("textLength=\"33.6\""), "{out}");
+        assert!(texts[0].ends_with(">a bc</text>") && texts[1].ends_with(">d&lt;</text>"), "{out}");
+        assert!(texts[1].contains("x=\"92.0\"") && texts[1].contains("textLength=\"16.8\""), "{out}");
     }
 }

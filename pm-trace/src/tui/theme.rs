@@ -106,7 +106,8 @@ fn dark(role: Role) -> Style {
     let of = |index: u8| fg(Color::Indexed(index));
     match role {
         Role::Text => Style::new(),
-        Role::Dim => of(245),
+        // On a selected line, too, four and a half times as bright as what is behind it.
+        Role::Dim => of(248),
         Role::Title => of(81).add_modifier(Modifier::BOLD),
         Role::Border => of(240),
         Role::Selected => Style::new().bg(Color::Indexed(237)).add_modifier(Modifier::BOLD),
@@ -117,7 +118,7 @@ fn dark(role: Role) -> Style {
         Role::Name => of(153),
         Role::Cursor => of(231).bg(Color::Indexed(60)),
         Role::Phase => of(110),
-        Role::Step => of(66),
+        Role::Step => of(109),
         Role::Wait => of(203),
         Role::Handling => of(215),
         Role::Work => of(140),
@@ -129,7 +130,7 @@ fn light(role: Role) -> Style {
     let of = |index: u8| fg(Color::Indexed(index));
     match role {
         Role::Text => Style::new(),
-        Role::Dim => of(242),
+        Role::Dim => of(240),
         Role::Title => of(25).add_modifier(Modifier::BOLD),
         Role::Border => of(248),
         Role::Selected => Style::new().bg(Color::Indexed(253)).add_modifier(Modifier::BOLD),
@@ -140,7 +141,7 @@ fn light(role: Role) -> Style {
         Role::Name => of(24),
         Role::Cursor => of(231).bg(Color::Indexed(25)),
         Role::Phase => of(67),
-        Role::Step => of(109),
+        Role::Step => of(23),
         Role::Wait => of(160),
         Role::Handling => of(166),
         Role::Work => of(97),
@@ -165,16 +166,21 @@ fn contrast(role: Role) -> Style {
 /// The first eight colours only, and no faint or italic: what every console shows.
 fn console(role: Role) -> Style {
     match role {
-        Role::Text | Role::Dim | Role::Border => Style::new(),
+        // Bars of steps are dots: they need the brightest that is not bold.
+        Role::Text | Role::Dim | Role::Border | Role::Step => Style::new(),
         Role::Title => fg(Color::Cyan).add_modifier(Modifier::BOLD),
-        Role::Selected => Style::new().add_modifier(Modifier::REVERSED),
+        // Reversed colours of words would be patches in the line.
+        Role::Selected => {
+            let plain = fg(Color::Reset).bg(Color::Reset);
+            plain.remove_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED)
+        }
         Role::Good | Role::Callback => fg(Color::Green),
         Role::Warn | Role::Key | Role::Handling => fg(Color::Yellow),
         Role::Bad | Role::Wait => fg(Color::Red).add_modifier(Modifier::BOLD),
         Role::Alarm => fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD),
-        Role::Name | Role::Step => fg(Color::Cyan),
+        // Blue on black is not to be read on most consoles.
+        Role::Name | Role::Phase => fg(Color::Cyan),
         Role::Cursor => fg(Color::Black).bg(Color::Yellow),
-        Role::Phase => fg(Color::Blue),
         Role::Work => fg(Color::Magenta),
         Role::Path => fg(Color::White).add_modifier(Modifier::BOLD),
     }
@@ -290,6 +296,7 @@ mod tests {
             Role::Path,
         ];
         let eight = [
+            Color::Reset,
             Color::Black,
             Color::Red,
             Color::Green,

@@ -151,6 +151,7 @@ fn check(browser: &mut Browser, page: &Page, file: &Path, checks: &mut Checks) -
     let pdf = decode(pdf["data"].as_str().unwrap_or_default());
     fs::write(file.with_extension("pdf"), &pdf)?;
     passes("it can be printed", pdf.starts_with(b"%PDF"));
+    passes("no empty pages are printed for lanes out of sight", prints_what_it_shows(browser)?);
     let title = browser.ask("document.title")?;
     passes("names are names", title.as_str().is_some_and(|title| title.ends_with("pm-trace")));
     let complaints = browser.complaints();
@@ -251,6 +252,16 @@ fn search(browser: &mut Browser, text: &str) -> Result<u64> {
     browser.wait_until("document.getElementById('count').textContent.includes(' of ')")?;
     let count = browser.ask("parseInt(document.getElementById('count').textContent)")?;
     Ok(count.as_u64().unwrap_or_default())
+}
+
+/// On paper nobody scrolls: the timeline takes as much room as what it shows.
+fn prints_what_it_shows(browser: &mut Browser) -> Result<bool> {
+    let media = |name: &str| json!({ "media": name });
+    browser.call("Emulation.setEmulatedMedia", &media("print"))?;
+    let height = |id: &str| format!("document.getElementById('{id}').offsetHeight");
+    let empty = browser.ask(&format!("{} - {}", height("lanes"), height("timeline")))?;
+    browser.call("Emulation.setEmulatedMedia", &media(""))?;
+    Ok(empty.as_f64().is_some_and(|empty| empty < 10.0))
 }
 
 /// Opens it with scripts off: the verdict, all findings and tables are there, what needs a script is not shown.

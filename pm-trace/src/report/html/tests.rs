@@ -76,9 +76,15 @@ fn the_deadlock_can_be_read_without_a_script() {
     let (html, gather) = recorded("6.1-rescan-deadlock.pmtrace");
     let markup = markup(&html);
     assert!(markup.contains(r#"<header class="error">"#), "the verdict's colour");
-    for told in
-        ["deadlock, proved", "waits for", "held by", "closes the cycle", "Ordering", "evidence: ", "<svg"]
-    {
+    for told in [
+        "deadlocked for 7.29 s, proved",
+        "waits for",
+        "held by",
+        "closes the cycle",
+        "Ordering",
+        "evidence: ",
+        "<svg",
+    ] {
         assert!(markup.contains(told), "{told}");
     }
     let devices = gather.history.head().devices().filter(|(_, device)| device.info.is_some()).count();

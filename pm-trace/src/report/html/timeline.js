@@ -162,19 +162,18 @@ class Timeline {
       context.lineWidth = 1.5;
       context.strokeRect(from - 0.5, y + 1.5, to - from + 1, ROW - 3);
     }
-    const room = to - from - 8;
-    if (kind !== WAIT && kind !== 2 && room > 30) {
+    if (kind !== WAIT && kind !== 2) {
       context.fillStyle = this.ink.back;
-      this.text(data.labels[data.bars.label[bar]], from + 4, y + ROW / 2, room);
+      this.text(data.labels[data.bars.label[bar]], from + 4, y + ROW / 2, to - from - 8, 10);
     }
   }
 
-  /** Text that ends where its room does. */
-  text(text, x, y, room) {
+  /** Text that ends where its room does; none if less than the whole of it and than `least` characters fit. */
+  text(text, x, y, room, least = 2) {
     const { context } = this;
     if (!this.character) this.character = context.measureText("0").width;
     const most = Math.floor(room / this.character);
-    if (most < 2) return;
+    if (most < Math.min(text.length, least)) return;
     context.fillText(text.length > most ? text.slice(0, most - 1) + "…" : text, x, y);
   }
 

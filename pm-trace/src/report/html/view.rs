@@ -64,7 +64,7 @@ pub(super) fn finding(number: usize, found: &Finding, history: &History) -> Find
     FindingView {
         number,
         class: severity(found.severity),
-        headline: words::headline(found),
+        headline: words::in_a_line(found),
         explanation: found.explanation.clone(),
         links,
         graph: graph::chain(found),
@@ -166,7 +166,13 @@ fn cycle(cycle: &CycleSummary, base: Nanos, open: bool) -> CycleView {
                 took: phase.took.map_or_else(|| "not ended".to_owned(), seconds),
             })
             .collect(),
-        paths: cycle.critical.iter().map(|summary| path(base, summary)).collect(),
+        // Where no device's part is worth a line there is nothing to tell: the phase was not waiting for one.
+        paths: cycle
+            .critical
+            .iter()
+            .map(|summary| path(base, summary))
+            .filter(|path| !path.parts.is_empty())
+            .collect(),
         slowest: steps(&cycle.slowest),
         failed: steps(&cycle.failed),
     }
@@ -209,7 +215,7 @@ pub(super) fn machine(report: &Report) -> Vec<(&'static str, String)> {
         ("Machine", format!("{}, {} CPUs", session.product, session.cpus)),
         ("Command line", session.cmdline.clone()),
         ("Recorded", format!("{} by pm-trace {}", session.started, session.recorded_by)),
-        ("With", session.command.join(" ")),
+        ("Command", session.command.join(" ")),
         ("Sleep state", session.state.clone().unwrap_or_default()),
     ];
     rows.into_iter().filter(|(_, text)| !text.trim().is_empty()).collect()

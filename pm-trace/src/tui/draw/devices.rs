@@ -31,7 +31,7 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     }
     canvas.put(inner.x + 3, inner.y, right - inner.x, "device (driver)", Role::Dim);
     let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
-    super::list(app, canvas, rows, |app, canvas, row, number| {
+    super::list(app, canvas, rows, rows.width, |app, canvas, row, number| {
         if let Some(device) = app.scene.devices.get(number) {
             line(app, canvas, row, device, right);
         }

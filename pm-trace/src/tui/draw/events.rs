@@ -14,13 +14,13 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     };
     let follow = if app.follow { ", following" } else { "" };
     let inner = canvas.title(area, &format!("{count} of {all} events{filter}{follow}"));
-    let task = (inner.width / 6).clamp(14, 24);
+    let task = (inner.width / 6).clamp(17, 24);
     let head = [(1, "time"), (13, "subject"), (21, "task"), (22 + task, "what")];
     for (x, name) in head {
         canvas.put(inner.x + x, inner.y, 10, name, Role::Dim);
     }
     let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
-    super::list(app, canvas, rows, |app, canvas, row, number| {
+    super::list(app, canvas, rows, rows.width, |app, canvas, row, number| {
         let number = match &app.scene.events {
             Some(picked) => picked.get(number).map_or(usize::MAX, |&n| n as usize),
             None => number,

@@ -6,6 +6,7 @@ use crate::report;
 use crate::tui::app::App;
 use crate::tui::theme::Role;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr as _;
 
 /// Most lines of the list.
 const LIST: u16 = 8;
@@ -16,22 +17,24 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let inner = canvas.title(area, &format!("{told} at this moment"));
     let lines = u16::try_from(count).unwrap_or(LIST).clamp(1, LIST);
     let list = Rect { height: lines.min(inner.height), ..inner };
-    super::list(app, canvas, list, |app, canvas, row, number| {
+    super::list(app, canvas, list, list.width, |app, canvas, row, number| {
         let Some(finding) = app.scene.findings.get(number) else { return };
         let role = match finding.severity {
             Severity::Error => Role::Bad,
             Severity::Warning => Role::Warn,
             Severity::Info => Role::Text,
         };
-        let text = format!("{}: {}", report::headline(finding), finding.title);
-        canvas.put(row.x + 1, row.y, row.width - 2, &text, role);
+        let width = row.width - 2;
+        canvas.put(row.x + 1, row.y, width, &super::in_a_line(finding, usize::from(width)), role);
     });
     let Some(finding) = app.finding() else { return };
     let rest = Rect { y: list.bottom(), height: inner.bottom() - list.bottom(), ..inner };
-    let inner = canvas.title(rest, &format!("suspend {}: all about it", finding.cycle));
+    let inner = canvas.title(rest, &format!("details, suspend {}", finding.cycle));
     let text = report::verdict_in(finding, usize::from(inner.width - 1));
-    // The headline stands in the list.
-    let told: Vec<&str> = text.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    // The list has the headline, unless it had to be cut there.
+    let is_cut = report::in_a_line(finding).width() > usize::from(list.width - 2);
+    let below = text.lines().skip_while(|line| !is_cut && !line.is_empty());
+    let told: Vec<&str> = below.filter(|line| !line.is_empty()).collect();
     let bad = finding.severity > Severity::Info;
     let room = usize::from(inner.height);
     let first = app.scroll.min(told.len().saturating_sub(room));

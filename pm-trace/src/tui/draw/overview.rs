@@ -229,12 +229,25 @@ fn trace(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let notes = app.history.notes();
     if let Some(note) = notes.first() {
         let more = if notes.len() > 1 { format!(" (and {} more)", notes.len() - 1) } else { String::new() };
+        let room = usize::from(inner.width.saturating_sub(1)).saturating_sub(more.len());
+        let note = in_clauses(note, room);
         if inner.height > 1 {
             canvas.put(inner.x + 1, inner.y + 1, inner.width - 1, &format!("{note}{more}"), Role::Warn);
         } else {
             canvas.put(x, inner.y, inner.right().saturating_sub(x), &format!("{note}{more}"), Role::Warn);
         }
     }
+}
+
+/// As many whole clauses of a note as there is room for; the report has the rest.
+fn in_clauses(note: &str, room: usize) -> String {
+    let mut told = note;
+    while told.chars().count() > room
+        && let Some((before, _)) = told.rsplit_once("; ")
+    {
+        told = before;
+    }
+    told.to_owned()
 }
 
 fn have(number: usize) -> &'static str {
@@ -265,11 +278,8 @@ fn waiting(app: &App, watching: &Watching, canvas: &mut Canvas<'_>, area: Rect) 
         ("  or close the lid, or run 'systemctl suspend' elsewhere".to_owned(), Role::Text),
         (String::new(), Role::Text),
         ("What happens then is shown here when the machine is back.".to_owned(), Role::Text),
-        (
-            "If it does not come back: 'pm-trace suspend --live --tui' on a kernel console stays awake."
-                .to_owned(),
-            Role::Dim,
-        ),
+        ("If it does not come back: on a kernel console,".to_owned(), Role::Dim),
+        ("'pm-trace suspend --live --tui' stays awake and shows why.".to_owned(), Role::Dim),
     ];
     for (place, (text, role)) in lines.iter().enumerate().take(usize::from(inner.height)) {
         canvas.put(inner.x + 1, inner.y + u16::try_from(place).unwrap_or(0), inner.width - 1, text, *role);
@@ -287,8 +297,10 @@ fn waiting_line(app: &App, watching: &Watching, canvas: &mut Canvas<'_>, area: R
     for cycle in cycles.iter().rev().take(SHOWN) {
         let found = app.found.iter().find(|finding| finding.cycle == cycle.number);
         let (verdict, role) = match (found, cycle.outcome) {
-            (Some(finding), _) if finding.severity > Severity::Info => (report::headline(finding), Role::Bad),
-            (Some(finding), _) => (report::headline(finding), Role::Text),
+            (Some(finding), _) if finding.severity > Severity::Info => {
+                (report::in_a_line(finding), Role::Bad)
+            }
+            (Some(finding), _) => (report::in_a_line(finding), Role::Text),
             (None, Outcome::Resumed) => ("√ nothing wrong".to_owned(), Role::Good),
             (None, _) => ("did not get as far as suspending devices".to_owned(), Role::Warn),
         };

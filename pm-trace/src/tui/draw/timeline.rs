@@ -29,7 +29,7 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     app.hits.bars = Rect { y: rows.y, height: rows.height, ..bars };
     let marked = marked(&app.scene.findings);
     let path: HashSet<ObjId> = app.timeline.inside(&app.critical).map(|part| part.dev).collect();
-    super::list(app, canvas, rows, |app, canvas, row, number| {
+    super::list(app, canvas, rows, names - 1, |app, canvas, row, number| {
         let Some(&lane) = app.scene.lanes.get(number) else { return };
         let (mark, role) = match lane {
             lane if marked.contains(&lane) => ("!", Role::Bad),
@@ -63,6 +63,9 @@ fn column(app: &App, bars: Rect, time: Nanos) -> Option<u16> {
 }
 
 fn axis(app: &App, canvas: &mut Canvas<'_>, bars: Rect) {
+    if app.history.log().is_empty() {
+        return;
+    }
     let step = 14u16;
     let mut x = bars.x;
     while x + 9 < bars.right() {

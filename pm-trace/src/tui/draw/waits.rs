@@ -8,7 +8,7 @@ use crate::tui::theme::Role;
 use ratatui::layout::Rect;
 
 /// From this width on, what is selected is explained beside the chains.
-const WIDE: u16 = 110;
+const WIDE: u16 = 140;
 
 /// Lines for what is told below the chains, at least.
 const LEAST_NOTES: u16 = 5;
@@ -36,10 +36,13 @@ pub(super) fn draw(app: &mut App, canvas: &mut Canvas<'_>, area: Rect) {
     let inner = canvas.title(main, &format!("{}{cycles}{left}", super::count(chains, "chain")));
     // Below the list on a narrow screen: what is known about the selected line, in the room that the list leaves.
     let left = inner.height.saturating_sub(u16::try_from(app.scene.waits.rows.len()).unwrap_or(u16::MAX));
-    let notes =
-        if side.is_none() && inner.height > 12 { left.clamp(LEAST_NOTES, inner.height / 2) } else { 0 };
+    let notes = if side.is_none() && inner.height > 12 {
+        left.saturating_sub(1).clamp(LEAST_NOTES, inner.height - LEAST_NOTES)
+    } else {
+        0
+    };
     let list = Rect { height: inner.height - notes, ..inner };
-    super::list(app, canvas, list, |app, canvas, row, number| {
+    super::list(app, canvas, list, list.width, |app, canvas, row, number| {
         if let Some(wait) = app.scene.waits.rows.get(number) {
             line(app, canvas, row, wait);
         }

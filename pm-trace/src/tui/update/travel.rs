@@ -95,25 +95,28 @@ impl App {
         true
     }
 
-    /// Goes to the moment at which the next finding was complete.
-    fn seek_finding(&mut self, forward: bool) {
-        let mut moments: Vec<(usize, String)> = self
-            .found
-            .iter()
-            .filter_map(|finding| Some((moment(self, finding)?, finding.title.clone())))
-            .collect();
-        moments.sort();
-        let next = if forward {
-            moments.iter().find(|(at, _)| *at > self.cursor)
+    /// Whether there is a finding to go to, later or earlier.
+    pub fn has_finding(&self, forward: bool) -> bool {
+        self.nearest_finding(forward).is_some()
+    }
+
+    /// The next moment, or the last before this one, at which a finding was complete; and its title.
+    fn nearest_finding(&self, forward: bool) -> Option<(usize, &str)> {
+        let moments = self.found.iter().filter_map(|finding| Some((moment(self, finding)?, &*finding.title)));
+        if forward {
+            moments.filter(|(at, _)| *at > self.cursor).min()
         } else {
-            moments.iter().rev().find(|(at, _)| *at < self.cursor)
-        };
-        match next.cloned() {
+            moments.filter(|(at, _)| *at < self.cursor).max()
+        }
+    }
+
+    fn seek_finding(&mut self, forward: bool) {
+        match self.nearest_finding(forward).map(|(at, title)| (at, title.to_owned())) {
             Some((at, title)) => {
                 self.seek(at);
                 self.tell(format!("here: {title}"));
             }
-            None if moments.is_empty() => self.tell("nothing was found in this trace"),
+            None if self.found.is_empty() => self.tell("nothing was found in this trace"),
             None => {
                 self.tell(if forward { "no finding after this one" } else { "no finding before this one" });
             }
