@@ -17,7 +17,8 @@
 //! | [`keys`] | keys and which action each is for |
 //! | [`config`] | the configuration file |
 //! | [`theme`] | colours and characters |
-//! | [`app`] | the state; [`scene`], [`devices`] and [`lanes`] derive what is shown of it |
+//! | [`app`] | the state; [`scene`] and [`lanes`] derive what is shown of it |
+//! | [`opening`] | a trace that is still being read while it is looked at |
 //! | [`update`] | keys, mouse, time and events into state |
 //! | [`draw`] | state into cells |
 //! | [`picture`] | a screen as SVG, for the documentation |
