@@ -56,11 +56,12 @@ fn warn(imported: &Imported) {
 
 fn told(imported: &Imported, args: &ImportArgs) -> String {
     let mut page = Page::new(text::columns());
-    let cycles = if imported.cycles == 1 { "cycle" } else { "cycles" };
     let place = args.output.as_ref().map(|path| format!(", in {}", text::path(path))).unwrap_or_default();
     let figures = format!(
-        "{} {cycles} and {} events from {} lines{place}",
-        imported.cycles, imported.events, imported.lines
+        "{} and {} events from {} lines{place}",
+        text::counted(imported.cycles, "cycle"),
+        imported.events,
+        imported.lines
     );
     page.paragraph("imported  ", &figures);
     for from in &imported.from {
