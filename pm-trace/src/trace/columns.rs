@@ -14,6 +14,7 @@
 
 mod dense;
 mod item;
+mod numbers;
 mod range;
 mod seen;
 mod streams;

@@ -1,10 +1,11 @@
 //! The columns as bits: what was seen in a column tells how likely each guess is, and how large its numbers are.
 
 use super::super::block::{MAX_EVENT, MAX_ROWS};
+use super::Fault;
 use super::item::{Items, Value, stack_item, stack_of, text_item, text_of};
+use super::numbers::Numbers;
 use super::range::{Chance, Side};
 use super::streams::{Coder, Column, FRAMES, FUNCTIONS, OFFSETS, Stacks, tag, unzigzag, zigzag};
-use super::{Fault, HashMap};
 
 /// What a number is. Numbers of different roles have nothing to do with each other.
 #[derive(Clone, Copy)]
@@ -49,7 +50,7 @@ pub(super) struct Dense<S> {
     known: usize,
     /// Bytes of the items that were new: at least so many are in the rows.
     stored: usize,
-    places: HashMap<Column, usize>,
+    numbers: Numbers,
     columns: Vec<Learned>,
     stacks: Stacks,
 }
@@ -61,16 +62,15 @@ impl<S: Side> Dense<S> {
             items: Items::default(),
             known: 0,
             stored: 0,
-            places: HashMap::default(),
+            numbers: Numbers::default(),
             columns: Vec::new(),
             stacks: Stacks::default(),
         }
     }
 
     fn column(&mut self, column: Column) -> (&mut Learned, &mut S) {
-        let next = self.columns.len();
-        let place = *self.places.entry(column).or_insert(next);
-        if place == next {
+        let place = self.numbers.of(column);
+        if place == self.columns.len() {
             self.columns.push(Learned::default());
         }
         (&mut self.columns[place], &mut self.side)

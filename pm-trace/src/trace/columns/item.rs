@@ -118,7 +118,9 @@ impl Flat {
     pub(super) fn clear(&mut self) {
         (self.time, self.cpu, self.tid, self.variant, self.whole) = (0, 0, 0, 0, None);
         self.comm.clear();
-        self.fields.clear();
+        for field in &mut self.fields {
+            field.head = Value::Nothing;
+        }
     }
 
     /// Takes an encoded event apart.

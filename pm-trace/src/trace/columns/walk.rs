@@ -1,7 +1,8 @@
 //! The way through an event, the same for writing and reading: which value comes next, and what is guessed.
 
 use super::item::{Field, Flat, Value};
-use super::seen::{Key, Seen};
+use super::numbers::Numbers;
+use super::seen::{Key, Place, Row, Seen};
 use super::streams::{Coder, Column, MAX_GUESSES, unzigzag, zigzag};
 use super::{Fault, HashMap};
 
@@ -46,6 +47,24 @@ struct Task {
     cpu: Value,
 }
 
+/// What is known of a column of fields.
+struct Known {
+    /// Its last value.
+    previous: Value,
+    /// Its number among the columns of its variant.
+    number: u32,
+}
+
+/// A column of fields.
+#[derive(Clone, Copy)]
+struct Of {
+    column: Column,
+    /// Its number among all columns, and among those of its variant.
+    place: usize,
+    number: u32,
+    previous: Value,
+}
+
 /// What was seen so far in this block.
 pub(super) struct Walk {
     unit: u64,
@@ -58,8 +77,11 @@ pub(super) struct Walk {
     last: (Value, Value),
     /// By column, kind of guess and context: the value then.
     seen: Seen,
-    /// By column: the last value.
-    previous: HashMap<Column, Value>,
+    /// Columns of fields, and what is known of them.
+    places: Numbers,
+    columns: Vec<Known>,
+    /// By variant: how many columns it has.
+    widths: HashMap<u16, u32>,
     /// By subject: its power bits, and its step.
     power: HashMap<Value, Value>,
     step: HashMap<Value, Value>,
@@ -75,6 +97,10 @@ struct Here {
     /// What the event is about: its first number.
     subject: Value,
     since: u64,
+    /// How many columns its variant had before.
+    width: u32,
+    /// What the contexts of its subject tell about its fields, once the subject is known.
+    rows: Option<[Row; 2]>,
 }
 
 impl Walk {
@@ -89,7 +115,9 @@ impl Walk {
             known: Vec::new(),
             last: Default::default(),
             seen,
-            previous: HashMap::default(),
+            places: Numbers::default(),
+            columns: Vec::new(),
+            widths: HashMap::default(),
             power: HashMap::default(),
             step: HashMap::default(),
         }
@@ -123,6 +151,8 @@ impl Walk {
             task,
             subject: Value::Nothing,
             since: 0,
+            width: self.widths.get(&event.variant).copied().unwrap_or_default(),
+            rows: None,
         };
         self.fields(coder, event, &mut here)?;
         if let Some(known) = self.known.get_mut(number) {
@@ -139,7 +169,7 @@ impl Walk {
     /// Number of the event's task; `None` for an event that is kept whole.
     fn task<C: Coder>(&mut self, coder: &mut C, event: &mut Flat) -> Result<Option<usize>, Fault> {
         let new = self.tasks.len() as u64;
-        let who = (event.tid, std::mem::take(&mut event.comm));
+        let mut who = (event.tid, std::mem::take(&mut event.comm));
         let number = match event.whole {
             Some(_) => IS_WHOLE,
             None => Value::Uint(self.numbers.get(&who).copied().unwrap_or(new)),
@@ -162,7 +192,9 @@ impl Walk {
             self.known.push(Task::default());
         }
         let number = usize::try_from(number).map_err(|_| "a task is not there")?;
-        (event.tid, event.comm) = self.tasks.get(number).cloned().ok_or("a task is not there")?;
+        let (tid, comm) = self.tasks.get(number).ok_or("a task is not there")?;
+        who.1.clone_from(comm);
+        (event.tid, event.comm) = (*tid, who.1);
         Ok(Some(number))
     }
 
@@ -191,7 +223,10 @@ impl Walk {
         event.fields.resize(count as usize, Field::default());
         for (place, field) in event.fields.iter_mut().enumerate() {
             field.head = self.field(coder, here, (place, 0), field.head)?;
-            let Value::Array(length) = field.head else { continue };
+            let Value::Array(length) = field.head else {
+                field.inner.clear();
+                continue;
+            };
             field.inner.resize(length.into(), Value::Nothing);
             for (inner, value) in field.inner.iter_mut().enumerate() {
                 *value = self.field(coder, here, (place, inner + 1), *value)?;
@@ -214,33 +249,62 @@ impl Walk {
         if SINCE.contains(&path) || path == DURATION {
             return self.relative(coder, here, column, path == DURATION, value);
         }
-        if here.subject == Value::Nothing {
-            let value = self.subject(coder, here, column, value)?;
+        let of = self.column(here.variant, column);
+        let value = if here.subject == Value::Nothing {
+            let value = self.subject(coder, here, of, value)?;
             if value.uint().is_some() {
                 here.subject = value;
             }
-            return Ok(value);
+            value
+        } else if POWER.contains(&path) {
+            self.power(coder, here, of, value)?
+        } else {
+            let subject = here.subject;
+            let contexts = [(subject, here.task.kinds[1]), (subject, Value::Nothing)];
+            let rows = *here.rows.get_or_insert_with(|| self.rows(here.variant, here.width, contexts));
+            let others = [(here.task.subject, of.previous), (of.previous, Value::Nothing)];
+            let value = self.guess_field(coder, of, (contexts, rows), &others, value)?;
+            if path == STEP {
+                self.step.insert(subject, value);
+            }
+            value
+        };
+        self.columns[of.place].previous = value;
+        Ok(value)
+    }
+
+    /// A column of a field, and what is known of it.
+    fn column(&mut self, variant: u16, column: Column) -> Of {
+        let place = self.places.of(column);
+        if place == self.columns.len() {
+            let width = self.widths.entry(variant).or_default();
+            self.columns.push(Known { previous: Value::Nothing, number: *width });
+            *width += 1;
         }
-        let previous = self.previous.get(&column).copied().unwrap_or_default();
+        let known = &self.columns[place];
+        Of { column, place, number: known.number, previous: known.previous }
+    }
+
+    /// The rows of the first two contexts.
+    fn rows(&mut self, variant: u16, width: u32, [first, second]: [Context; 2]) -> [Row; 2] {
+        let mut row = |kind, context| self.seen.row(key(row_of(variant), kind, context), width);
+        [row(0, first), row(1, second)]
+    }
+
+    /// Where the value of a column in a context is that has a row.
+    fn in_row(&mut self, of: Of, row: Row, kind: u8, context: Context) -> Place {
+        row.place(of.number).unwrap_or_else(|| self.seen.place(key(of.column, kind, context)))
+    }
+
+    /// The power bits of the event's subject.
+    fn power<C: Coder>(&mut self, coder: &mut C, here: &Here, of: Of, value: Value) -> Result<Value, Fault> {
         let subject = here.subject;
-        if POWER.contains(&path) {
-            let was = self.power.get(&subject).copied().unwrap_or_default();
-            let step = self.step.get(&subject).copied().unwrap_or_default();
-            let contexts = [(was, step), (was, Value::Nothing), (subject, Value::Nothing)];
-            let value = self.guess(coder, column, &contexts, value)?;
-            self.power.insert(subject, value);
-            return Ok(value);
-        }
-        let contexts = [
-            (subject, here.task.kinds[1]),
-            (subject, Value::Nothing),
-            (here.task.subject, previous),
-            (previous, Value::Nothing),
-        ];
-        let value = self.guess(coder, column, &contexts, value)?;
-        if path == STEP {
-            self.step.insert(subject, value);
-        }
+        let was = self.power.get(&subject).copied().unwrap_or_default();
+        let step = self.step.get(&subject).copied().unwrap_or_default();
+        let contexts = [(was, step), (was, Value::Nothing)];
+        let rows = self.rows(here.variant, here.width, contexts);
+        let value = self.guess_field(coder, of, (contexts, rows), &[(subject, Value::Nothing)], value)?;
+        self.power.insert(subject, value);
         Ok(value)
     }
 
@@ -250,33 +314,26 @@ impl Walk {
         &mut self,
         coder: &mut C,
         here: &Here,
-        column: Column,
+        of: Of,
         value: Value,
     ) -> Result<Value, Fault> {
-        let previous = self.previous.get(&column).copied().unwrap_or_default();
-        let contexts: [(u8, Context); 4] = [
-            (1, (previous, Value::Nothing)),
-            (2, (previous, Value::Nothing)),
-            (3, (here.number, Value::Nothing)),
-            (4, (here.task.subject, Value::Nothing)),
-        ];
+        let after = (of.previous, Value::Nothing);
+        let row = self.seen.row(key(row_of(here.variant), 1, after), here.width);
+        let mut places = [Place::default(); 4];
+        places[0] = self.in_row(of, row, 1, after);
+        let contexts = [(2, of.previous), (3, here.number), (4, here.task.subject)];
+        let keys = contexts.map(|(kind, context)| key(of.column, kind, (context, Value::Nothing)));
+        self.seen.places(&keys, &mut places[1..]);
         let mut guesses = [here.task.subject; 5];
-        let mut places = [0; 4];
-        let keys = contexts.map(|(kind, context)| key(column, kind, context));
-        self.seen.places(&keys, &mut places);
         for (guess, place) in guesses[1..].iter_mut().zip(places) {
             *guess = self.seen.get(place);
         }
-        let value = coder.value(column, &guesses, value)?;
-        for ((kind, _), place) in contexts.into_iter().zip(places) {
-            if kind == 2 {
-                let place = self.seen.place(key(column, kind, (value, Value::Nothing)));
-                self.seen.set(place, previous);
-            } else {
-                self.seen.set(place, value);
-            }
+        let value = coder.value(of.column, &guesses, value)?;
+        // Whose neighbour on this side is the last one.
+        places[1] = self.seen.place(key(of.column, 2, (value, Value::Nothing)));
+        for (number, place) in places.into_iter().enumerate() {
+            self.seen.set(place, if number == 1 { of.previous } else { value });
         }
-        self.previous.insert(column, value);
         Ok(value)
     }
 
@@ -300,6 +357,24 @@ impl Walk {
         Ok(value)
     }
 
+    /// Codes a field with guesses from two contexts that have rows, and from others.
+    fn guess_field<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        of: Of,
+        (first, rows): ([Context; 2], [Row; 2]),
+        others: &[Context],
+        value: Value,
+    ) -> Result<Value, Fault> {
+        let mut places = [Place::default(); MAX_GUESSES];
+        for (kind, (row, context)) in rows.into_iter().zip(first).enumerate() {
+            places[kind] = self.in_row(of, row, kind as u8, context);
+        }
+        let count = first.len() + others.len();
+        self.find(of.column, first.len(), others, &mut places[first.len()..count]);
+        self.guess_from(coder, of.column, &places[..count], value)
+    }
+
     /// Codes a value with a guess from each context.
     fn guess<C: Coder>(
         &mut self,
@@ -308,21 +383,37 @@ impl Walk {
         contexts: &[Context],
         value: Value,
     ) -> Result<Value, Fault> {
-        let mut guesses = [Value::Nothing; MAX_GUESSES];
-        let mut places = [0; MAX_GUESSES];
+        let mut places = [Place::default(); MAX_GUESSES];
+        let places = &mut places[..contexts.len()];
+        self.find(column, 0, contexts, places);
+        self.guess_from(coder, column, places, value)
+    }
+
+    /// Where the values of contexts are that have no row, their kinds counted from `first`.
+    fn find(&mut self, column: Column, first: usize, contexts: &[Context], places: &mut [Place]) {
         let mut keys = [Key::default(); MAX_GUESSES];
-        for (kind, context) in contexts.iter().enumerate() {
-            keys[kind] = key(column, kind as u8, *context);
+        for (number, context) in contexts.iter().enumerate() {
+            keys[number] = key(column, (first + number) as u8, *context);
         }
-        self.seen.places(&keys[..contexts.len()], &mut places);
-        for (guess, place) in guesses.iter_mut().zip(places).take(contexts.len()) {
-            *guess = self.seen.get(place);
+        self.seen.places(&keys[..contexts.len()], places);
+    }
+
+    /// Codes a value with the guesses that stand there, and writes down there what it was.
+    fn guess_from<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        column: Column,
+        places: &[Place],
+        value: Value,
+    ) -> Result<Value, Fault> {
+        let mut guesses = [Value::Nothing; MAX_GUESSES];
+        for (guess, place) in guesses.iter_mut().zip(places) {
+            *guess = self.seen.get(*place);
         }
-        let value = coder.value(column, guesses.get(..contexts.len()).unwrap_or_default(), value)?;
-        for place in places.iter().take(contexts.len()) {
+        let value = coder.value(column, &guesses[..places.len()], value)?;
+        for place in places {
             self.seen.set(*place, value);
         }
-        self.previous.insert(column, value);
         Ok(value)
     }
 }
@@ -330,6 +421,11 @@ impl Walk {
 /// First column of a variant: its times.
 fn of_variant(variant: u16) -> Column {
     (u32::from(variant) + 1) << 16
+}
+
+/// In place of a column: all of a variant's fields.
+fn row_of(variant: u16) -> Column {
+    of_variant(variant) + 0xffff
 }
 
 /// Two variants as one number.
