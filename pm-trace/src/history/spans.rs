@@ -54,7 +54,7 @@ pub struct Span {
 #[derive(Clone, Debug, Default)]
 pub struct Spans {
     spans: Vec<Span>,
-    lanes: HashMap<Lane, Vec<u32>>,
+    lanes: HashMap<Lane, OfLane>,
     order: Vec<Lane>,
     names: HashMap<u32, TaskRef>,
     labels: Vec<String>,
@@ -63,12 +63,19 @@ pub struct Spans {
     left: u64,
 }
 
-/// Bars that have not ended.
+/// The bars of a lane, and those of a device that have not ended: most events are about one of ten thousand devices, and
+/// all of this is wanted then.
+#[derive(Clone, Debug, Default)]
+struct OfLane {
+    spans: Vec<u32>,
+    step: Option<u32>,
+    callback: Option<u32>,
+}
+
+/// Other bars that have not ended.
 #[derive(Clone, Debug, Default)]
 struct Open {
     phases: Vec<(String, i32, u32)>,
-    steps: HashMap<ObjId, u32>,
-    callbacks: HashMap<ObjId, u32>,
     works: HashMap<u32, u32>,
     /// By task: the event that began the wait, and its bars.
     waits: HashMap<u32, (u64, [Option<u32>; 2])>,
@@ -103,18 +110,21 @@ impl Spans {
             Body::StepStart { dev, step, .. } => {
                 self.end_step(*dev, at.0);
                 let label = crate::event::step_label(*step);
-                if let Some(span) = self.begin(Lane::Device(*dev), SpanKind::Step(*step), at, label) {
-                    self.open.steps.insert(*dev, span);
+                let begun = self.begin(Lane::Device(*dev), SpanKind::Step(*step), at, label);
+                if let Some((lane, span)) = self.lanes.get_mut(&Lane::Device(*dev)).zip(begun) {
+                    lane.step = Some(span);
                 }
             }
             Body::StepEnd { dev, .. } => self.end_step(*dev, at.0),
             Body::CallbackStart { dev, ops, .. } => {
-                if let Some(span) = self.begin(Lane::Device(*dev), SpanKind::Callback, at, ops.trim()) {
-                    self.open.callbacks.insert(*dev, span);
+                let begun = self.begin(Lane::Device(*dev), SpanKind::Callback, at, ops.trim());
+                if let Some((lane, span)) = self.lanes.get_mut(&Lane::Device(*dev)).zip(begun) {
+                    lane.callback = Some(span);
                 }
             }
             Body::CallbackEnd { dev, .. } => {
-                if let Some(span) = self.open.callbacks.remove(dev) {
+                let lane = self.lanes.get_mut(&Lane::Device(*dev));
+                if let Some(span) = lane.and_then(|lane| lane.callback.take()) {
                     self.end(span, at.0);
                 }
             }
@@ -123,7 +133,8 @@ impl Spans {
     }
 
     fn end_step(&mut self, dev: ObjId, time: Nanos) {
-        for span in [self.open.callbacks.remove(&dev), self.open.steps.remove(&dev)].into_iter().flatten() {
+        let Some(lane) = self.lanes.get_mut(&Lane::Device(dev)) else { return };
+        for span in [lane.callback.take(), lane.step.take()].into_iter().flatten() {
             self.end(span, time);
         }
     }
@@ -239,11 +250,11 @@ impl Spans {
         };
         let number = u32::try_from(self.spans.len()).ok()?;
         self.spans.push(Span { kind, start: at.0, end: None, event: at.1, label });
-        let lane_spans = self.lanes.entry(lane).or_default();
-        if lane_spans.is_empty() {
+        let of_lane = self.lanes.entry(lane).or_default();
+        if of_lane.spans.is_empty() {
             self.order.push(lane);
         }
-        lane_spans.push(number);
+        of_lane.spans.push(number);
         Some(number)
     }
 
@@ -259,7 +270,7 @@ impl Spans {
 
     /// The bars of a lane in the order of their starts.
     pub fn of(&self, lane: Lane) -> impl DoubleEndedIterator<Item = &Span> {
-        let spans = self.lanes.get(&lane).map_or(&[][..], Vec::as_slice);
+        let spans = self.lanes.get(&lane).map_or(&[][..], |lane| &lane.spans);
         spans.iter().map(|&number| &self.spans[number as usize])
     }
 

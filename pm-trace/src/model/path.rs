@@ -7,7 +7,7 @@
 
 use super::{At, Model};
 use crate::event::{Nanos, ObjId, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Most parts of a path.
 const PARTS: usize = 32;
@@ -50,14 +50,28 @@ pub struct PathPart {
 struct Run {
     dev: ObjId,
     start: Nanos,
+    /// When its own work began: what it depends on had ended.
+    begun: Nanos,
+    /// How long it waited then for something else, such as a free worker.
+    lag: Nanos,
     end: Nanos,
     is_async: bool,
-    /// Places of those that it depends on.
+    /// Places of those that it depends on: as a device, and behind them the one that the same task carried out.
     before: Vec<usize>,
-    /// Of these, the ones that it depends on as a device.
-    depends: Vec<usize>,
-    /// Of these, the one carried out by the same task.
+    /// That one.
     in_line: Option<usize>,
+}
+
+impl Run {
+    /// How long its own work took.
+    fn own(&self) -> Nanos {
+        self.end.saturating_sub(self.begun)
+    }
+
+    /// Places of those that it depends on as a device.
+    fn depends(&self) -> &[usize] {
+        &self.before[..self.before.len() - usize::from(self.in_line.is_some())]
+    }
 }
 
 /// The path of the phase of this step, which ends now.
@@ -85,9 +99,8 @@ pub(crate) fn critical_path(model: &Model, step: Step, start: At, end: At) -> Op
 
 /// The steps for which it would pay most to run asynchronously.
 fn in_line(runs: &[Run], start: Nanos, total: Nanos) -> Vec<PathPart> {
-    let own = |n: &usize| runs[*n].end.saturating_sub(own_start(runs, &runs[*n]));
     let mut longest: Vec<usize> = (0..runs.len()).filter(|&n| !runs[n].is_async).collect();
-    longest.sort_by_key(|n| std::cmp::Reverse(own(n)));
+    longest.sort_by_key(|&n| std::cmp::Reverse(runs[n].own()));
     let gained = longest.into_iter().take(GAINS).filter_map(|n| {
         let gain = total.saturating_sub(schedule(runs, start, Change::Asynchronous(n)));
         (gain > 0).then(|| PathPart { gain: Some(gain), ..part(runs, n) })
@@ -109,7 +122,8 @@ fn runs(model: &Model, step: Step, start: At) -> Vec<Run> {
         })
         .collect();
     ended.sort_by_key(|&(dev, run, end)| (end, run.start, dev));
-    let places: BTreeMap<ObjId, usize> = ended.iter().enumerate().map(|(n, (dev, ..))| (*dev, n)).collect();
+    let places: HashMap<ObjId, usize, foldhash::fast::RandomState> =
+        ended.iter().enumerate().map(|(n, (dev, ..))| (*dev, n)).collect();
     let mut depends: Vec<Vec<usize>> = vec![Vec::new(); ended.len()];
     let resumes = matches!(step, Step::Resume | Step::ResumeEarly | Step::ResumeNoirq);
     let explicit = model.transition().map(|transition| &transition.explicit_waits);
@@ -132,19 +146,22 @@ fn runs(model: &Model, step: Step, start: At) -> Vec<Run> {
         }
     }
     let mut last_of: BTreeMap<u32, usize> = BTreeMap::new();
-    let mut runs = Vec::with_capacity(ended.len());
+    let mut runs: Vec<Run> = Vec::with_capacity(ended.len());
     for (n, (dev, run, end)) in ended.iter().enumerate() {
         let in_line = last_of.insert(run.task.tid, n).filter(|_| !run.is_async);
         // What ended later cannot have been waited for.
-        let depends: Vec<usize> = depends[n].iter().copied().filter(|&other| other < n).collect();
-        let before = depends.iter().copied().chain(in_line).collect();
+        let depends = depends[n].iter().copied().filter(|&other| other < n);
+        let before: Vec<usize> = depends.chain(in_line).collect();
+        let free = before.iter().map(|&other| runs[other].end).max();
+        let begun = run.start.time.max(free.unwrap_or_default());
         runs.push(Run {
             dev: *dev,
             start: run.start.time,
+            begun,
+            lag: begun.saturating_sub(free.unwrap_or(start.time).max(start.time)),
             end: *end,
             is_async: run.is_async,
             before,
-            depends,
             in_line,
         });
     }
@@ -159,15 +176,9 @@ fn held_up_by(runs: &[Run], place: usize) -> Option<usize> {
     if waited { Some(latest) } else { run.in_line }
 }
 
-/// When the step began its own work.
-fn own_start(runs: &[Run], run: &Run) -> Nanos {
-    run.before.iter().map(|&other| runs[other].end).max().map_or(run.start, |end| end.max(run.start))
-}
-
 fn part(runs: &[Run], place: usize) -> PathPart {
     let run = &runs[place];
-    let start = own_start(runs, run);
-    PathPart { dev: run.dev, start, own: run.end.saturating_sub(start), is_async: run.is_async, gain: None }
+    PathPart { dev: run.dev, start: run.begun, own: run.own(), is_async: run.is_async, gain: None }
 }
 
 /// What is to be another way.
@@ -185,17 +196,13 @@ enum Change {
 fn schedule(runs: &[Run], start: Nanos, change: Change) -> Nanos {
     let mut ends: Vec<Nanos> = Vec::with_capacity(runs.len());
     for (n, run) in runs.iter().enumerate() {
-        let begun = own_start(runs, run);
-        let own = if change == Change::NoTime(n) { 0 } else { run.end.saturating_sub(begun) };
-        // What else it waited for, such as a free worker, stays as it was.
-        let was_free = run.before.iter().map(|&other| runs[other].end).max().unwrap_or(start);
-        let lag = begun.saturating_sub(was_free.max(start));
+        let own = if change == Change::NoTime(n) { 0 } else { run.own() };
         let free = match change {
             Change::Asynchronous(moved) => beside(runs, run, n, moved, &ends),
             _ => run.before.iter().map(|&other| ends[other]).max(),
         };
         let free = free.unwrap_or(start);
-        ends.push(free.max(start) + lag + own);
+        ends.push(free.max(start) + run.lag + own);
     }
     ends.into_iter().max().unwrap_or(start).saturating_sub(start)
 }
@@ -204,6 +211,6 @@ fn schedule(runs: &[Run], start: Nanos, change: Change) -> Nanos {
 fn beside(runs: &[Run], run: &Run, n: usize, moved: usize, ends: &[Nanos]) -> Option<Nanos> {
     let line = if n == moved { None } else { run.in_line };
     let line = line.and_then(|before| if before == moved { runs[moved].in_line } else { Some(before) });
-    let depends = run.depends.iter().copied().chain(line);
+    let depends = run.depends().iter().copied().chain(line);
     depends.map(|other| ends[other]).max()
 }
