@@ -2,6 +2,14 @@
 
 use clap::{Parser, Subcommand};
 
+/// What the arguments of a command are documented as. It is no comment: clap would show a comment in place of the command's
+/// own help, since the arguments are defined after it.
+macro_rules! arguments_of {
+    ($command:literal) => {
+        concat!("Arguments of `", $command, "`.")
+    };
+}
+
 mod export;
 mod machine;
 mod read;
@@ -64,8 +72,10 @@ fn long_help_end() -> String {
     format!("{EXAMPLES}\n\n{EXIT_CODES}")
 }
 
-/// What to do.
+/// What to do. The arguments of a command are defined when it is the one: together they take more time and memory than
+/// some commands.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Suspend this machine, record how it goes and report (root)
     #[command(

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Arguments of `suspend`.
+#[doc = arguments_of!("suspend")]
 #[derive(Clone, Debug, Args)]
 pub struct SuspendArgs {
     /// Sleep state to enter; of several, separated by commas, one after the other
@@ -60,7 +60,7 @@ pub struct SuspendArgs {
     pub output: OutputArgs,
 }
 
-/// Arguments of `watch`.
+#[doc = arguments_of!("watch")]
 #[derive(Clone, Debug, Args)]
 pub struct WatchArgs {
     /// When a suspend is started in the view, let the real-time clock wake the machine after so many seconds
@@ -114,7 +114,7 @@ pub enum Watchdog {
     Clock,
 }
 
-/// Arguments of `record`.
+#[doc = arguments_of!("record")]
 #[derive(Clone, Debug, Args)]
 pub struct RecordArgs {
     /// Stop after so many suspends; without it after one, or when COMMAND ends
