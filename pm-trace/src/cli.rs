@@ -2,11 +2,11 @@
 
 use clap::{Parser, Subcommand};
 
-/// What the arguments of a command are documented as. It is no comment: clap would show a comment in place of the command's
-/// own help, since the arguments are defined after it.
-macro_rules! arguments_of {
-    ($command:literal) => {
-        concat!("Arguments of `", $command, "`.")
+/// What arguments are documented as. A comment in its place would be shown by clap instead of the command's own help, since
+/// the arguments are defined after that.
+macro_rules! unshown {
+    ($text:literal) => {
+        $text
     };
 }
 
@@ -277,6 +277,19 @@ pub enum Command {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    /// What a command says of itself, which must not be what its arguments are documented as.
+    #[test]
+    fn commands_keep_their_own_help() {
+        let helps = |command: &clap::Command| -> Vec<_> {
+            let help = |of: &clap::Command| (of.get_about().cloned(), of.get_long_about().cloned());
+            command.get_subcommands().map(help).collect()
+        };
+        let mut built = Cli::command();
+        let before = helps(&built);
+        built.build();
+        assert_eq!(helps(&built), before);
+    }
 
     #[test]
     fn the_definition_is_consistent() {

@@ -110,7 +110,7 @@ impl<K: Key, V: Clone> Bounded<K, V> {
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.pages.values_mut().flat_map(|page| Arc::make_mut(page)).map(|(_, value)| Arc::make_mut(value))
+        self.pages.values_mut().flat_map(Arc::make_mut).map(|(_, value)| Arc::make_mut(value))
     }
 
     pub(crate) fn refused(&self) -> u64 {
