@@ -124,11 +124,10 @@ impl History {
 
     /// Folds the next event that is in the log.
     fn fold(&mut self, event: &Event) {
-        self.head.apply(event);
+        self.pass(event);
         let head = self.head.model();
         let events = usize::try_from(head.events()).unwrap_or(usize::MAX);
         self.log.refine(events - 1, &event.body, head);
-        self.spans.take(event, head);
         if events.is_multiple_of(self.stride) {
             self.copies.push(head.clone());
             if self.copies.len() > COPIES {
@@ -140,6 +139,12 @@ impl History {
                 self.stride *= 2;
             }
         }
+    }
+
+    /// Folds an event that is not kept: for those who want what follows from all of them, and will not move about in time.
+    pub fn pass(&mut self, event: &Event) {
+        self.head.apply(event);
+        self.spans.take(event, self.head.model());
     }
 
     /// Forgets all that happened and keeps who is who: what a recording without end has to do at times.

@@ -80,43 +80,70 @@ pub struct Imported {
     pub unread: Vec<(String, u64)>,
 }
 
-/// Reads logs, in the order of time, and writes one trace, if there is an output for it. Where there is an ftrace log,
-/// kernel logs only tell about the machine: they have less of the same. The events go to `fold`, too.
-///
-/// # Errors
-/// A log cannot be read or is none, logs are not in order, or the trace cannot be written.
-pub fn import<F: Fold>(
-    logs: &[PathBuf],
-    output: Option<(&Path, Overwrite)>,
-    fold: &mut F,
-) -> Result<Imported, Error> {
-    let survey = Survey::of(logs)?;
-    let session = survey.session();
-    fold.begin(&session);
-    // The logs are there if the machine fails meanwhile.
-    let create = |(path, overwrite)| Writer::create_quickly(path, &session, overwrite);
-    let mut writer = output.map(create).transpose()?;
-    let mut count = 0;
-    let end = events(&survey, &mut |event| {
-        fold.apply(event);
-        count += 1;
-        writer.as_mut().map_or(Ok(()), |writer| writer.append(event))
-    })?;
-    let cycles = fold.model().transitions().len();
-    if let Some(writer) = writer {
-        let clocks = Clocks { boottime: end, ..Clocks::default() };
-        let cycles = u32::try_from(cycles).unwrap_or(u32::MAX);
-        writer.finish(Totals { clocks, cycles, ..Totals::default() })?;
-    }
-    let lines = survey.lines();
-    let (from, notes, unread) = (survey.from(), survey.notes(), survey.unread());
-    Ok(Imported { session, events: count, cycles, lines, from, notes, unread })
+/// Logs after the first reading, in the order of time. Where there is an ftrace log, kernel logs only tell about the
+/// machine: they have less of the same.
+pub struct Logs {
+    survey: Survey,
 }
 
-/// The session that [`import`] would write, and its events one by one, for those who want no file.
+impl Logs {
+    /// Reads them for the first time.
+    ///
+    /// # Errors
+    /// A log cannot be read or is none, or logs are not in order.
+    pub fn read(logs: &[PathBuf]) -> Result<Self, Error> {
+        Ok(Self { survey: Survey::of(logs)? })
+    }
+
+    /// Writes one trace, if there is an output for it. The events go to `fold`, too.
+    ///
+    /// # Errors
+    /// A log cannot be read again, or the trace cannot be written.
+    pub fn import<F: Fold>(
+        &self,
+        output: Option<(&Path, Overwrite)>,
+        fold: &mut F,
+    ) -> Result<Imported, Error> {
+        let survey = &self.survey;
+        let session = survey.session();
+        fold.begin(&session);
+        // The logs are there if the machine fails meanwhile.
+        let create = |(path, overwrite)| Writer::create_quickly(path, &session, overwrite);
+        let mut writer = output.map(create).transpose()?;
+        let mut count = 0;
+        let end = events(survey, &mut |event| {
+            fold.apply(event);
+            count += 1;
+            writer.as_mut().map_or(Ok(()), |writer| writer.append(event))
+        })?;
+        let cycles = fold.model().transitions().len();
+        if let Some(writer) = writer {
+            let clocks = Clocks { boottime: end, ..Clocks::default() };
+            let cycles = u32::try_from(cycles).unwrap_or(u32::MAX);
+            writer.finish(Totals { clocks, cycles, ..Totals::default() })?;
+        }
+        let lines = survey.lines();
+        let (from, notes, unread) = (survey.from(), survey.notes(), survey.unread());
+        Ok(Imported { session, events: count, cycles, lines, from, notes, unread })
+    }
+
+    /// The events that [`Logs::import`] took in, once more.
+    ///
+    /// # Errors
+    /// A log cannot be read again.
+    pub fn events(&self, each: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+        events(&self.survey, &mut |event| {
+            each(event);
+            Ok(())
+        })
+        .map(drop)
+    }
+}
+
+/// The session that [`Logs::import`] would write, and its events one by one, for those who want no file.
 ///
 /// # Errors
-/// As for [`import`].
+/// As for [`Logs`].
 pub fn read(logs: &[PathBuf], each: &mut dyn FnMut(&Event) -> trace::Result<()>) -> Result<Session, Error> {
     let survey = Survey::of(logs)?;
     let session = survey.session();

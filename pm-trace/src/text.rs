@@ -51,7 +51,9 @@ pub fn find_unsafe(text: &str) -> Option<(usize, char)> {
 
 /// One line of text that is safe to show: unsafe characters, line breaks included, are replaced.
 pub fn line(text: &str) -> Cow<'_, str> {
-    if text.chars().any(is_unsafe) {
+    // Nearly all of it is ASCII, of which several bytes are looked at together.
+    let is_plain = text.bytes().fold(true, |all, byte| all & matches!(byte, b' '..=b'~'));
+    if !is_plain && text.chars().any(is_unsafe) {
         Cow::Owned(text.chars().map(|c| if is_unsafe(c) { REPLACEMENT } else { c }).collect())
     } else {
         Cow::Borrowed(text)

@@ -2,7 +2,9 @@
 
 use crate::event::{ObjId, SymId};
 use crate::kernel::symbols::Symbols;
-use std::collections::HashMap;
+
+/// Tables that are asked several times for each event.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Most objects told apart. A machine has a few thousand that matter; what comes after gets no id.
 const MAX_OBJECTS: usize = 1 << 22;

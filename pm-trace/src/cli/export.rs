@@ -4,7 +4,7 @@ use crate::export::Format;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Arguments of `export`.
+#[doc = unshown!("Arguments of `export`.")]
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// Trace file
@@ -48,7 +48,7 @@ impl From<ExportFormat> for Format {
     }
 }
 
-/// Arguments of `schema`.
+#[doc = unshown!("Arguments of `schema`.")]
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
     /// Of what

@@ -3,7 +3,7 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// Arguments of `probes`.
+#[doc = unshown!("Arguments of `probes`.")]
 #[derive(Clone, Debug, Args)]
 pub struct ProbesArgs {
     /// Load and attach the programs, then show hits and run time of each
@@ -17,7 +17,7 @@ pub struct ProbesArgs {
     pub json: bool,
 }
 
-/// Arguments of `arm`.
+#[doc = unshown!("Arguments of `arm`.")]
 #[derive(Clone, Debug, Args)]
 pub struct ArmArgs {
     /// Put every switch back to what it was
@@ -25,7 +25,7 @@ pub struct ArmArgs {
     pub undo: bool,
 }
 
-/// Arguments of `doctor`.
+#[doc = unshown!("Arguments of `doctor`.")]
 #[derive(Clone, Debug, Args)]
 pub struct DoctorArgs {
     /// Put back the switches that a killed recording left changed (root); every recording does so at its start
@@ -36,7 +36,7 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
-/// Arguments of `completions`.
+#[doc = unshown!("Arguments of `completions`.")]
 #[derive(Clone, Debug, Args)]
 pub struct CompletionsArgs {
     /// Which shell
@@ -44,7 +44,7 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-/// Arguments of `man`.
+#[doc = unshown!("Arguments of `man`.")]
 #[derive(Clone, Debug, Args)]
 pub struct ManArgs {
     /// Write the pages of all commands to this directory instead of printing the main page

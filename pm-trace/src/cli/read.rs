@@ -4,7 +4,7 @@ use crate::tui::theme::Theme;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Arguments of `report`.
+#[doc = unshown!("Arguments of `report`.")]
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {
     /// Trace file
@@ -20,7 +20,7 @@ pub struct ReportArgs {
     pub rules: Option<PathBuf>,
 }
 
-/// Arguments of `replay`.
+#[doc = unshown!("Arguments of `replay`.")]
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
     /// Trace file
@@ -30,7 +30,7 @@ pub struct ReplayArgs {
     pub look: LookArgs,
 }
 
-/// How the interactive view looks.
+#[doc = unshown!("How the interactive view looks.")]
 #[derive(Clone, Debug, Default, Args)]
 pub struct LookArgs {
     /// Colours; otherwise what the configuration says, or what the terminal can show
@@ -68,7 +68,7 @@ impl From<ThemeName> for Theme {
     }
 }
 
-/// Arguments of `recover`.
+#[doc = unshown!("Arguments of `recover`.")]
 #[derive(Clone, Debug, Args)]
 pub struct RecoverArgs {
     /// Traces, or folders with traces, to look at instead of the usual places
@@ -85,7 +85,7 @@ pub struct RecoverArgs {
     pub root: PathBuf,
 }
 
-/// Arguments of `pm-trace summary`.
+#[doc = unshown!("Arguments of `summary`.")]
 #[derive(Debug, Args)]
 pub struct SummaryArgs {
     /// Traces, or folders with traces (*.pmtrace)
@@ -96,7 +96,7 @@ pub struct SummaryArgs {
     pub format: Format,
 }
 
-/// Arguments of `pm-trace diff`.
+#[doc = unshown!("Arguments of `diff`.")]
 #[derive(Debug, Args)]
 pub struct DiffArgs {
     /// A trace, or a folder with traces (*.pmtrace): how it was
@@ -113,7 +113,7 @@ pub struct DiffArgs {
     pub format: PlainFormat,
 }
 
-/// Arguments of `pm-trace bundle`.
+#[doc = unshown!("Arguments of `bundle`.")]
 #[derive(Debug, Args)]
 pub struct BundleArgs {
     /// The trace
@@ -127,7 +127,7 @@ pub struct BundleArgs {
     pub no_redact: bool,
 }
 
-/// Arguments of `pm-trace import`.
+#[doc = unshown!("Arguments of `import`.")]
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// Logs of one boot in the order of time, compressed with gzip or not

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Arguments of `suspend`.
+#[doc = unshown!("Arguments of `suspend`.")]
 #[derive(Clone, Debug, Args)]
 pub struct SuspendArgs {
     /// Sleep state to enter; of several, separated by commas, one after the other
@@ -60,7 +60,7 @@ pub struct SuspendArgs {
     pub output: OutputArgs,
 }
 
-/// Arguments of `watch`.
+#[doc = unshown!("Arguments of `watch`.")]
 #[derive(Clone, Debug, Args)]
 pub struct WatchArgs {
     /// When a suspend is started in the view, let the real-time clock wake the machine after so many seconds
@@ -83,7 +83,7 @@ impl Default for WatchArgs {
     }
 }
 
-/// The watchdog in the kernel.
+#[doc = unshown!("The watchdog in the kernel.")]
 #[derive(Clone, Copy, Debug, Args)]
 pub struct WatchdogArgs {
     /// Say what waits for what when a transition has not moved for so many seconds; 0 switches that off
@@ -114,7 +114,7 @@ pub enum Watchdog {
     Clock,
 }
 
-/// Arguments of `record`.
+#[doc = unshown!("Arguments of `record`.")]
 #[derive(Clone, Debug, Args)]
 pub struct RecordArgs {
     /// Stop after so many suspends; without it after one, or when COMMAND ends
@@ -151,7 +151,7 @@ pub struct RecordArgs {
     pub command: Vec<OsString>,
 }
 
-/// Where a trace goes, and how much of it memory holds.
+#[doc = unshown!("Where a trace goes, and how much of it memory holds.")]
 #[derive(Clone, Debug, Default, Args)]
 pub struct OutputArgs {
     /// Trace file [default: pm-trace-DATE-TIME.pmtrace (UTC) in the current directory]

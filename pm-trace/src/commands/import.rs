@@ -3,7 +3,7 @@
 use super::{Outcome, say, show};
 use crate::cli::{ImportArgs, ReportFormat};
 use crate::diagnose::Analysis;
-use crate::import::{Imported, import};
+use crate::import::{Imported, Logs};
 use crate::model::Model;
 use crate::report::{Report, html};
 use crate::text::{self, Form, Page};
@@ -19,8 +19,9 @@ const NAMED: usize = 6;
 pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Outcome> {
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
     let output = args.output.as_deref().map(|path| (path, overwrite));
+    let logs = Logs::read(&args.files)?;
     let Some(format) = args.report else {
-        let imported = import(&args.files, output, &mut Model::new())?;
+        let imported = logs.import(output, &mut Model::new())?;
         warn(&imported);
         show(&told(&imported, args), Form::Plain)?;
         return Ok(Outcome::Fine);
@@ -32,15 +33,20 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<Outcome> {
     };
     if format == ReportFormat::Html {
         // Events are folded once: by what keeps all that the timeline shows.
-        let mut gather = html::Gather::default();
-        let imported = import(&args.files, output, &mut gather)?;
+        let mut gather = html::Gather::without_events();
+        let imported = logs.import(output, &mut gather)?;
         tell(&imported);
         let report = gather.report();
+        if !report.findings.is_empty() {
+            gather.look_up(&report, |each| logs.events(each))?;
+        }
+        // The page is made in the memory that the logs took.
+        drop(logs);
         super::report::show_as(&report, format, Some(gather))?;
         return Ok(Outcome::of(&report.findings));
     }
     let mut analysis = Analysis::default();
-    let imported = import(&args.files, output, &mut analysis)?;
+    let imported = logs.import(output, &mut analysis)?;
     tell(&imported);
     let findings = analysis.findings_at_end();
     let report = Report::new(Some(&imported.session), analysis.model(), findings, Vec::new());

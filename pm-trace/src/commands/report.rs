@@ -42,7 +42,13 @@ pub(super) fn show_as(
     match format {
         ReportFormat::Text => show(&report.text_in(text::columns()), Form::Plain),
         ReportFormat::Markdown => show(&report.markdown(), Form::Plain),
-        ReportFormat::Html => show(&gathered.unwrap_or_default().page(report)?, Form::Plain),
+        ReportFormat::Html => {
+            let mut gathered = gathered.unwrap_or_default();
+            show(&gathered.page(report)?, Form::Plain)?;
+            // The program ends, which gives all of its memory back at once.
+            std::mem::forget(gathered);
+            Ok(())
+        }
         ReportFormat::Json => show(&report.json()?, Form::Json),
     }
 }

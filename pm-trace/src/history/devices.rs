@@ -89,16 +89,15 @@ impl DeviceView {
     pub fn rows(&self, model: &Model, waits: &Waits) -> Vec<DeviceRow> {
         let known: BTreeMap<ObjId, &DeviceInfo> =
             model.devices().filter_map(|(id, device)| Some((id, device.info.as_deref()?))).collect();
-        let rows: BTreeMap<ObjId, DeviceRow> =
-            known.keys().filter_map(|&dev| Some((dev, row(dev, model, waits)?))).collect();
-        let passes =
-            |dev: &ObjId| known.get(dev).zip(rows.get(dev)).is_some_and(|(info, row)| self.passes(info, row));
+        let row = |dev: ObjId| row(dev, model, waits);
+        let passing =
+            || known.iter().filter_map(|(&dev, info)| row(dev).filter(|row| self.passes(info, row)));
         if self.order == Order::Tree {
             let shown = (!self.filter.trim().is_empty())
-                .then(|| with_ancestors(&known, known.keys().copied().filter(passes)));
-            return self.tree(&known, &rows, shown.as_ref());
+                .then(|| with_ancestors(&known, passing().map(|row| row.dev)));
+            return self.tree(&known, &row, shown.as_ref());
         }
-        let mut rows: Vec<DeviceRow> = rows.values().filter(|row| passes(&row.dev)).copied().collect();
+        let mut rows: Vec<DeviceRow> = passing().collect();
         match self.order {
             Order::Callback => rows.sort_by_key(|row| (Reverse(row.standing.callback), row.dev)),
             Order::State => rows.sort_by_key(|row| (rank(row), row.standing.since, row.dev)),
@@ -130,7 +129,7 @@ impl DeviceView {
     fn tree(
         &self,
         known: &BTreeMap<ObjId, &DeviceInfo>,
-        rows: &BTreeMap<ObjId, DeviceRow>,
+        row: &dyn Fn(ObjId) -> Option<DeviceRow>,
         shown: Option<&BTreeSet<ObjId>>,
     ) -> Vec<DeviceRow> {
         let visible = |dev: &ObjId| shown.is_none_or(|shown| shown.contains(dev));
@@ -150,17 +149,12 @@ impl DeviceView {
         let mut out = Vec::with_capacity(known.len());
         let mut open: Vec<(ObjId, u16)> = of(None).iter().rev().map(|&dev| (dev, 0)).collect();
         while let Some((dev, depth)) = open.pop() {
-            let Some(row) = rows.get(&dev) else { continue };
+            let Some(row) = row(dev) else { continue };
             let below = of(Some(dev));
             // A filter shows what it finds, folded or not.
             let folded = shown.is_none() && self.folded.contains(&dev);
             let hidden = if folded { descendants(&children, dev) } else { 0 };
-            out.push(DeviceRow {
-                depth: depth.min(DEPTH),
-                folded: hidden,
-                parent: !below.is_empty(),
-                ..*row
-            });
+            out.push(DeviceRow { depth: depth.min(DEPTH), folded: hidden, parent: !below.is_empty(), ..row });
             if !folded && out.len() <= known.len() {
                 open.extend(below.iter().rev().map(|&child| (child, depth + 1)));
             }

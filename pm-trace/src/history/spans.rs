@@ -2,7 +2,7 @@
 
 use super::HashMap;
 use crate::event::{Body, Event, Nanos, ObjId, Step, TaskRef};
-use crate::model::{Context, Model, WaitOn};
+use crate::model::{Context, Model, Task, WaitOn};
 
 /// Most spans kept; further ones are counted.
 const MOST: usize = 1 << 21;
@@ -89,8 +89,9 @@ impl Spans {
         let at = (event.time, u32::try_from(number).unwrap_or(u32::MAX));
         self.pm(event, at);
         self.work(event, model, at);
-        self.handling(event, model, at);
-        self.waits(event, model, number, at);
+        let task = model.task(event.task.tid);
+        self.handling(event, task, model, at);
+        self.waits(event, task, model, number, at);
     }
 
     fn pm(&mut self, event: &Event, at: (Nanos, u32)) {
@@ -163,9 +164,9 @@ impl Spans {
 
     /// Error handling lasts while the model says that its task is inside of it. Its end has no event: the bar
     /// reaches to the last thing it was seen to do.
-    fn handling(&mut self, event: &Event, model: &Model, at: (Nanos, u32)) {
+    fn handling(&mut self, event: &Event, task: Option<&Task>, model: &Model, at: (Nanos, u32)) {
         let tid = event.task.tid;
-        let handles = model.task(tid).and_then(crate::model::Task::handles_port);
+        let handles = task.and_then(Task::handles_port);
         let open = self.open.handlers.get(&tid).map(|open| open.0);
         if let Some(&(_, spans)) = self.open.handlers.get(&tid) {
             spans.into_iter().flatten().for_each(|span| self.end(span, at.0));
@@ -188,7 +189,7 @@ impl Spans {
     }
 
     /// A wait lasts while the model has it.
-    fn waits(&mut self, event: &Event, model: &Model, number: u64, at: (Nanos, u32)) {
+    fn waits(&mut self, event: &Event, task: Option<&Task>, model: &Model, number: u64, at: (Nanos, u32)) {
         let ends_others = matches!(
             event.body,
             Body::Completed { .. }
@@ -199,15 +200,16 @@ impl Spans {
         );
         let tid = event.task.tid;
         if ends_others {
-            let over = self.open.waits.iter().filter(|&(&tid, open)| wait_began(model, tid) != Some(open.0));
+            let is_over = |tid: u32, began: u64| wait_began(model.task(tid)) != Some(began);
+            let over = self.open.waits.iter().filter(|&(&tid, open)| is_over(tid, open.0));
             for tid in over.map(|(&tid, _)| tid).collect::<Vec<_>>() {
                 self.end_wait(tid, at.0);
             }
-        } else if self.open.waits.get(&tid).is_some_and(|open| wait_began(model, tid) != Some(open.0)) {
+        } else if self.open.waits.get(&tid).is_some_and(|open| wait_began(task) != Some(open.0)) {
             self.end_wait(tid, at.0);
         }
-        if wait_began(model, tid) == Some(number)
-            && let Some(task) = model.task(tid)
+        if wait_began(task) == Some(number)
+            && let Some(task) = task
             && let Some(wait) = &task.wait
         {
             let label = wait_label(&wait.on);
@@ -296,8 +298,8 @@ impl Spans {
 }
 
 /// The event that began the task's wait.
-fn wait_began(model: &Model, tid: u32) -> Option<u64> {
-    Some(model.task(tid)?.wait.as_ref()?.at.event)
+fn wait_began(task: Option<&Task>) -> Option<u64> {
+    Some(task?.wait.as_ref()?.at.event)
 }
 
 fn wait_label(on: &WaitOn) -> &'static str {

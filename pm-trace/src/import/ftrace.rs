@@ -150,12 +150,22 @@ fn word(text: &str) -> Option<(&str, &str)> {
 
 /// `NAME: TEXT`
 fn named(text: &str) -> Option<(&str, &str)> {
-    let (name, text) = split_once(text.trim_ascii_start(), ":")?;
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    // Looked at to its end, several bytes at once: it nearly always is one.
-    let all = name.bytes().fold(true, |all, byte| all & is_name(byte));
-    (all && !name.is_empty()).then_some((name, text.trim_ascii()))
+    let text = text.trim_ascii_start();
+    let end = text.bytes().position(|byte| !IS_NAME[usize::from(byte)])?;
+    let rest = text[end..].strip_prefix(':')?;
+    (end > 0).then(|| (&text[..end], rest.trim_ascii()))
 }
+
+/// Which bytes names consist of, for each of them.
+const IS_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
+        byte += 1;
+    }
+    table
+};
 
 fn number(text: &str) -> Option<u16> {
     u16::try_from(digits(text.trim_ascii().as_bytes())?).ok()
@@ -163,6 +173,17 @@ fn number(text: &str) -> Option<u16> {
 
 /// A number of decimal digits and nothing else.
 fn digits(text: &[u8]) -> Option<u64> {
+    /// So many are never too many.
+    const FEW: usize = 19;
+    if (1..=FEW).contains(&text.len()) {
+        let (mut number, mut all) = (0_u64, true);
+        for byte in text {
+            let digit = byte.wrapping_sub(b'0');
+            all &= digit < 10;
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        }
+        return all.then_some(number);
+    }
     let add = |number: u64, byte: &u8| {
         let digit = byte.wrapping_sub(b'0');
         number.checked_mul(10)?.checked_add(u64::from(digit)).filter(|_| digit < 10)
@@ -170,11 +191,15 @@ fn digits(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0, add).filter(|_| !text.is_empty())
 }
 
+/// Nanoseconds of the last of so many digits of a fraction.
+const SCALES: [u64; 10] =
+    [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+
 /// Seconds with a fraction of up to nine digits, as nanoseconds.
 pub(super) fn seconds(text: &str) -> Option<Nanos> {
     let dot = text.bytes().position(|byte| byte == b'.')?;
     let (whole, fraction) = (digits(&text.as_bytes()[..dot])?, digits(&text.as_bytes()[dot + 1..])?);
-    let scale = 10_u64.pow(9_u32.checked_sub(u32::try_from(text.len() - dot - 1).ok()?)?);
+    let scale = SCALES.get(text.len() - dot - 1)?;
     whole.checked_mul(1_000_000_000)?.checked_add(fraction * scale)
 }
 

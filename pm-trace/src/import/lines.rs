@@ -21,6 +21,8 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 pub(super) struct Lines {
     reader: Box<dyn BufRead>,
     line: Vec<u8>,
+    /// Bytes of the reader's buffer that the last line was in.
+    used: usize,
 }
 
 impl Lines {
@@ -37,11 +39,23 @@ impl Lines {
         } else {
             Box::new(reader)
         };
-        Ok(Self { reader, line: Vec::new() })
+        Ok(Self { reader, line: Vec::new(), used: 0 })
     }
 
     /// The next line without its end, cut after [`LONGEST`] bytes; `None` at the end of the file.
     pub(super) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        self.reader.consume(std::mem::take(&mut self.used));
+        // Nearly all lines are in the buffer from start to end.
+        let end = memchr::memchr(b'\n', self.reader.fill_buf()?);
+        if let Some(end) = end.filter(|&end| end <= LONGEST) {
+            self.used = end + 1;
+            return Ok(Some(without_return(&self.reader.fill_buf()?[..end])));
+        }
+        self.pieces()
+    }
+
+    /// The same for a line whose end is not in the buffer.
+    fn pieces(&mut self) -> io::Result<Option<&[u8]>> {
         self.line.clear();
         let mut read = 0;
         loop {
@@ -57,11 +71,13 @@ impl Lines {
                 break;
             }
         }
-        if self.line.last() == Some(&b'\r') {
-            self.line.pop();
-        }
-        Ok((read > 0).then_some(self.line.as_slice()))
+        Ok((read > 0).then(|| without_return(&self.line)))
     }
+}
+
+/// A line without a carriage return at its end.
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// A line as text. Nearly all are: those are looked at once, and fast.

@@ -34,7 +34,13 @@ impl Key for SymId {
 /// So many numbers in a row are a page.
 const PAGE: u32 = 64;
 
-type Page<K, V> = BTreeMap<K, Arc<V>>;
+/// In the order of the keys. A tree of so few entries would take longer to look through, and be copied in pieces.
+type Page<K, V> = Vec<(K, Arc<V>)>;
+
+/// Where the key is in a page, or would be.
+fn place<K: Key, V>(page: &Page<K, V>, key: K) -> Result<usize, usize> {
+    page.binary_search_by_key(&key, |(key, _)| *key)
+}
 
 /// An ordered map of at most [`CAP`] entries that counts what it refused.
 ///
@@ -56,16 +62,15 @@ impl<K, V> Default for Bounded<K, V> {
 
 impl<K: Key, V: Clone> Bounded<K, V> {
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        self.pages.get(&(key.number() / PAGE))?.get(key).map(Arc::as_ref)
+        let page = self.pages.get(&(key.number() / PAGE))?;
+        place(page, *key).ok().map(|place| page[place].1.as_ref())
     }
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let page = self.pages.get_mut(&(key.number() / PAGE))?;
         // A page that is shared is copied for an entry that is there only.
-        if !page.contains_key(key) {
-            return None;
-        }
-        Arc::make_mut(page).get_mut(key).map(Arc::make_mut)
+        let place = place(page, *key).ok()?;
+        Some(Arc::make_mut(&mut Arc::make_mut(page)[place].1))
     }
 
     /// The entry, made if it is missing; `None` if there is no room.
@@ -75,18 +80,20 @@ impl<K: Key, V: Clone> Bounded<K, V> {
             return None;
         }
         let page = Arc::make_mut(self.pages.entry(key.number() / PAGE).or_default());
-        let entry = page.entry(key).or_insert_with(|| {
+        let place = place(page, key).unwrap_or_else(|place| {
             self.entries += 1;
-            Arc::new(make())
+            page.insert(place, (key, Arc::new(make())));
+            place
         });
-        Some(Arc::make_mut(entry))
+        Some(Arc::make_mut(&mut page[place].1))
     }
 
     pub(crate) fn remove(&mut self, key: &K) {
         let number = key.number() / PAGE;
-        let Some(page) = self.pages.get_mut(&number).filter(|page| page.contains_key(key)) else { return };
+        let Some(page) = self.pages.get_mut(&number) else { return };
+        let Ok(place) = place(page, *key) else { return };
         let page = Arc::make_mut(page);
-        page.remove(key);
+        page.remove(place);
         self.entries -= 1;
         if page.is_empty() {
             self.pages.remove(&number);
@@ -103,7 +110,7 @@ impl<K: Key, V: Clone> Bounded<K, V> {
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.pages.values_mut().flat_map(|page| Arc::make_mut(page).values_mut()).map(Arc::make_mut)
+        self.pages.values_mut().flat_map(Arc::make_mut).map(|(_, value)| Arc::make_mut(value))
     }
 
     pub(crate) fn refused(&self) -> u64 {

@@ -16,8 +16,8 @@ mod view;
 mod tests;
 
 use super::{Report, finding, text};
-use crate::diagnose::{Analysis, Awaited, Finding, Fold, Outcome, Severity, awaited, waits};
-use crate::event::Event;
+use crate::diagnose::{Analysis, Awaited, Evidence, Finding, Fold, Outcome, Severity, awaited, waits};
+use crate::event::{Event, Nanos};
 use crate::history::History;
 use crate::model::Model;
 use crate::trace::Session;
@@ -42,6 +42,12 @@ pub struct Gather {
     history: History,
     /// Whom a wait waits for, by the number of the event that began it.
     awaited: BTreeMap<u32, Awaited>,
+    /// When the first event happened, and the last.
+    times: Option<(Nanos, Nanos)>,
+    /// Events are not kept.
+    passes: bool,
+    /// The events behind each finding, if they were looked up.
+    evidence: Vec<Evidence>,
 }
 
 impl Fold for Gather {
@@ -64,14 +70,56 @@ impl Gather {
     /// # Errors
     /// It is no readable trace. Damage inside of it is no error but a note.
     pub fn read(path: &Path, analysis: Analysis) -> Result<Self, crate::trace::Error> {
-        let mut awaited = BTreeMap::new();
-        let history = History::read_as(path, analysis, |event, model| begun(&mut awaited, event, model))?;
-        Ok(Self { history, awaited })
+        let mut gather = Self::default();
+        gather.history = History::read_as(path, analysis, |event, model| {
+            happened(&mut gather.times, event);
+            begun(&mut gather.awaited, event, model);
+        })?;
+        Ok(gather)
+    }
+
+    /// Nothing yet. Events are not kept, which costs more than the rest: what takes them in a second time if there are
+    /// findings, and shows those behind them, is [`Gather::look_up`].
+    pub fn without_events() -> Self {
+        Self { passes: true, ..Self::default() }
+    }
+
+    /// Looks for the events behind the findings of the report; `events` hands over all events once more, in order.
+    ///
+    /// # Errors
+    /// What `events` says.
+    pub fn look_up<E>(
+        &mut self,
+        report: &Report,
+        events: impl FnOnce(&mut dyn FnMut(&Event)) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut evidence: Vec<Evidence> = report.findings.iter().map(Evidence::of).collect();
+        let model = self.history.head();
+        events(&mut |event| {
+            for (found, evidence) in report.findings.iter().zip(&mut evidence) {
+                evidence.apply(model, found, event);
+            }
+        })?;
+        self.evidence = evidence;
+        Ok(())
+    }
+
+    /// The events behind a finding.
+    fn evidence(&self, place: usize, found: &Finding) -> Evidence {
+        let log = self.history.log();
+        let event = |number: u64| usize::try_from(number).ok().and_then(|number| log.event(number));
+        let find = || Evidence::find(self.history.head(), found, event);
+        self.evidence.get(place).cloned().unwrap_or_else(find)
     }
 
     /// Takes in one event, in the order of the trace.
     pub fn apply(&mut self, event: &Event) {
-        self.history.push(event);
+        if self.passes {
+            self.history.pass(event);
+        } else {
+            self.history.push(event);
+        }
+        happened(&mut self.times, event);
         begun(&mut self.awaited, event, self.history.head());
     }
 
@@ -85,14 +133,15 @@ impl Gather {
     ///
     /// # Errors
     /// Never in practice; the template's error is passed on.
-    pub fn page(mut self, report: &Report) -> Result<String, askama::Error> {
+    pub fn page(&mut self, report: &Report) -> Result<String, askama::Error> {
         // Of a wait that has not ended more may be known by now than when it began.
         let history = &self.history;
         let model = history.head();
         model.waiting().for_each(|tid| note(&mut self.awaited, tid, model));
         let waits = waits(model);
         let findings = report.findings.iter().enumerate();
-        let data = bars::data(history, report, &self.awaited);
+        let finding = |(n, found)| view::finding(n + 1, found, &self.evidence(n, found));
+        let data = bars::data(history, report, &self.awaited, self.times.unwrap_or_default());
         let page = Page {
             policy: policy(&[STYLE], &[SCRIPT]),
             styles: [STYLE],
@@ -101,7 +150,7 @@ impl Gather {
             verdict: verdict(report),
             known: worst(report).and_then(|found| found.known_issue.as_ref()).map(finding::known),
             class: class(report),
-            findings: findings.map(|(n, found)| view::finding(n + 1, found, history)).collect(),
+            findings: findings.map(finding).collect(),
             cycles: view::cycles(report, model),
             machine: view::machine(report),
             figures: text::trace_figures(report),
@@ -115,6 +164,11 @@ impl Gather {
         page.render_into(&mut text)?;
         Ok(without_unsafe(text))
     }
+}
+
+/// Notes when the event happened.
+fn happened(times: &mut Option<(Nanos, Nanos)>, event: &Event) {
+    times.get_or_insert((event.time, 0)).1 = event.time;
 }
 
 /// Notes whom the event's task waits for, if the event began a wait.

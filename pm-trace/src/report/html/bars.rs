@@ -82,12 +82,16 @@ struct Cycle {
     found: bool,
 }
 
-/// Everything that the timeline shows.
-pub(super) fn data(history: &History, report: &Report, awaited: &BTreeMap<u32, Awaited>) -> Data {
+/// Everything that the timeline shows; `first` and `last` are the times of the first and the last event.
+pub(super) fn data(
+    history: &History,
+    report: &Report,
+    awaited: &BTreeMap<u32, Awaited>,
+    (first, last): (Nanos, Nanos),
+) -> Data {
     let marked = &marked(&report.findings);
-    let log = history.log();
-    let origin = log.first_time();
-    let end = log.time(log.len()).max(history.head().now()).saturating_sub(origin);
+    let origin = first;
+    let end = last.max(history.head().now()).saturating_sub(origin);
     let on_path: HashSet<Lane> = critical_devices(report).map(|dev| Lane::Device(ObjId(dev))).collect();
     let order = order(history, marked, &on_path);
     let places: HashMap<Lane, u32> = order.iter().zip(0..).map(|(&lane, place)| (lane, place)).collect();

@@ -1,7 +1,6 @@
 //! The links of a chain with the events and stacks behind them.
 
 use crate::diagnose::{Evidence, Finding, Link, Party, Relation, relative};
-use crate::history::History;
 
 /// Who waits, or what is waited for.
 pub(super) struct PartyView {
@@ -50,10 +49,7 @@ pub(super) struct EventView {
 }
 
 /// The links of a finding, and the other events that it rests on.
-pub(super) fn links(found: &Finding, history: &History) -> (Vec<LinkView>, Vec<EventView>) {
-    let log = history.log();
-    let event = |number: u64| usize::try_from(number).ok().and_then(|number| log.event(number));
-    let evidence = Evidence::find(history.head(), found, event);
+pub(super) fn links(found: &Finding, evidence: &Evidence) -> (Vec<LinkView>, Vec<EventView>) {
     let told = |number: u64| match evidence.told(number) {
         Some((line, stack)) => EventView { line: line.to_owned(), stack: stack.to_vec() },
         None => EventView { line: format!("#{number} is not in this trace"), stack: Vec::new() },

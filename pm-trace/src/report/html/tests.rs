@@ -50,6 +50,27 @@ fn markup(page: &str) -> String {
     format!("{before}{}", rest.split_once("</script>").unwrap().1)
 }
 
+/// Who does not keep events, and gets those behind findings once more, makes the same page.
+#[test]
+fn a_page_is_the_same_without_events() {
+    let scenario = deadlock();
+    let (mut all, mut few) = (Gather::default(), Gather::without_events());
+    for event in &scenario.events {
+        all.apply(event);
+        few.apply(event);
+    }
+    let report = few.report();
+    assert!(!report.findings.is_empty());
+    let again = |each: &mut dyn FnMut(&Event)| -> Result<(), ()> {
+        scenario.events.iter().for_each(each);
+        Ok(())
+    };
+    few.look_up(&report, again).unwrap();
+    let page = few.page(&report).unwrap();
+    assert!(!page.contains("is not in this trace"));
+    assert!(page == all.page(&report).unwrap());
+}
+
 /// A name may be anything a driver or a program thinks of. None of it may become markup, a script or a request.
 #[test]
 fn names_are_no_markup() {

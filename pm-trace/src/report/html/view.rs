@@ -4,11 +4,10 @@ use super::bars::is_worth;
 use super::chain::{self, EventView, LinkView, PartyView};
 use super::graph::{self, Graph};
 use crate::diagnose::{
-    CycleSummary, Finding, KnownIssue, PathPartSummary, PathSummary, Severity, StepSummary, Waits, relative,
-    seconds,
+    CycleSummary, Evidence, Finding, KnownIssue, PathPartSummary, PathSummary, Severity, StepSummary, Waits,
+    relative, seconds,
 };
 use crate::event::Nanos;
-use crate::history::History;
 use crate::model::{Model, Transition};
 use crate::report::{Report, finding as words, text};
 
@@ -49,8 +48,8 @@ pub(super) fn severity(severity: Severity) -> &'static str {
     }
 }
 
-pub(super) fn finding(number: usize, found: &Finding, history: &History) -> FindingView {
-    let (links, events) = chain::links(found, history);
+pub(super) fn finding(number: usize, found: &Finding, evidence: &Evidence) -> FindingView {
+    let (links, events) = chain::links(found, evidence);
     let ordering = found.ordering.as_ref().map(|ordering| ordering.text.clone());
     let behind = found.behind.as_ref().map(words::behind_text);
     let times = found.closed_at.map(|_| words::times(found));
