@@ -20,7 +20,7 @@ pub use devices::{DEVICE_TERMS, DeviceRow, DeviceView, Order};
 pub use filter::{Filter, FilterError, TERMS};
 pub use lanes::marked;
 pub use log::{Entry, EventLog, SUBJECTS, Subject};
-pub use reading::Reading;
+pub use reading::{Reading, Taken};
 pub use spans::{Lane, Span, SpanKind, Spans};
 
 use crate::diagnose::{Analysis, Finding};

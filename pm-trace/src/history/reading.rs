@@ -9,8 +9,9 @@ use crate::model::Model;
 use crate::trace::{Error, Trace};
 use std::fs;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// Events that are read before they are handed over for folding, and how often that may happen ahead.
 const BATCH: usize = 2048;
@@ -23,6 +24,17 @@ struct Batch {
     log: EventLog,
     /// Bytes of the file up to here.
     read: u64,
+}
+
+/// What became of taking events within some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Some were folded.
+    Some,
+    /// None was there in time.
+    Late,
+    /// All have been folded, and the history knows what was wrong with the file.
+    All,
 }
 
 /// A trace file that is being read.
@@ -56,23 +68,45 @@ impl Reading {
 
     /// Folds the next events, and waits for them if none are there yet; every event is shown to `each` with the model
     /// after it. False: there are no more, and the history knows what was wrong with the file.
-    pub fn take(&mut self, history: &mut History, mut each: impl FnMut(&Event, &Model)) -> bool {
-        if let Ok(batch) = self.batches.recv() {
-            history.log.append(&batch.log);
-            for event in &batch.events {
-                history.fold(event);
-                each(event, history.head());
+    pub fn take(&mut self, history: &mut History, each: impl FnMut(&Event, &Model)) -> bool {
+        let Ok(batch) = self.batches.recv() else {
+            self.finish(history);
+            return false;
+        };
+        self.fold(batch, history, each);
+        true
+    }
+
+    /// The same, for whoever cannot wait longer than this.
+    pub fn take_within(&mut self, longest: Duration, history: &mut History) -> Taken {
+        match self.batches.recv_timeout(longest) {
+            Ok(batch) => self.fold(batch, history, |_, _| {}),
+            Err(RecvTimeoutError::Timeout) => return Taken::Late,
+            Err(RecvTimeoutError::Disconnected) => {
+                self.finish(history);
+                return Taken::All;
             }
-            self.read = batch.read;
-            // The reader may have come to the end.
-            let _ = self.spent.send(batch);
-            return true;
         }
+        Taken::Some
+    }
+
+    fn fold(&mut self, batch: Batch, history: &mut History, mut each: impl FnMut(&Event, &Model)) {
+        history.log.append(&batch.log);
+        for event in &batch.events {
+            history.fold(event);
+            each(event, history.head());
+        }
+        self.read = batch.read;
+        // The reader may have come to the end.
+        let _ = self.spent.send(batch);
+    }
+
+    /// The reader has come to the end: what was wrong with the file.
+    fn finish(&mut self, history: &mut History) {
         if let Some(reader) = self.reader.take() {
             let trace = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             history.notes = trace.notes().iter().map(ToString::to_string).collect();
         }
-        false
     }
 
     /// How much of the file has been folded, in percent.

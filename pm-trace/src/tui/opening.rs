@@ -2,7 +2,7 @@
 
 use super::app::{App, Source};
 use super::run::Feed;
-use crate::history::Reading;
+use crate::history::{Reading, Taken};
 use std::time::{Duration, Instant};
 
 /// Longest time that is folded without a look at keys.
@@ -32,14 +32,16 @@ impl Opening {
         opening
     }
 
-    /// Folds for so long.
+    /// Folds what is there for so long, and waits no longer for it.
     fn read(&mut self, app: &mut App, most: Duration) {
         let begun = Instant::now();
         while let Some(reading) = &mut self.reading
-            && begun.elapsed() < most
+            && let Some(left) = most.checked_sub(begun.elapsed())
         {
-            if !reading.take(&mut app.history, |_, _| {}) {
-                self.reading = None;
+            match reading.take_within(left, &mut app.history) {
+                Taken::Some => {}
+                Taken::Late => return,
+                Taken::All => self.reading = None,
             }
         }
     }
@@ -59,8 +61,12 @@ impl Feed for Opening {
         if self.reading.is_none() {
             return Ok(false);
         }
-        self.read(app, SLICE);
-        let tells = self.reading.is_none() || self.shown.elapsed() >= FRAME;
+        // One or the other: a key may come meanwhile.
+        let shows = self.shown.elapsed() >= FRAME;
+        if !shows {
+            self.read(app, SLICE);
+        }
+        let tells = shows || self.reading.is_none();
         if tells {
             self.show(app);
         }
