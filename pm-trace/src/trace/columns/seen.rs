@@ -31,8 +31,8 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Most columns of a row; a column further behind is found by itself.
-    const MOST: u32 = 32;
+    /// Most columns of a row; a column further behind is found by itself. A block may have a row for each value in it.
+    const MOST: u32 = 16;
 
     /// Where the value of a column is, if the row has it. `number` counts the columns of this variant.
     pub(super) fn place(self, number: u32) -> Option<Place> {
