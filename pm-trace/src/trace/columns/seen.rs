@@ -36,7 +36,7 @@ impl Row {
 
     /// Where the value of a column is, if the row has it. `number` counts the columns of this variant.
     pub(super) fn place(self, number: u32) -> Option<Place> {
-        (number < self.width).then(|| Place((self.start + number) as usize | Place::IN_ROW))
+        (number < self.width).then(|| Place((self.start as usize + number as usize) | Place::IN_ROW))
     }
 }
 
