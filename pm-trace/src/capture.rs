@@ -33,6 +33,7 @@
 pub mod arm;
 pub mod arming;
 pub mod awake;
+mod bpf;
 pub mod companion;
 pub mod decode;
 pub mod drain;
@@ -47,6 +48,7 @@ mod links;
 pub mod live;
 pub mod loader;
 pub mod memory;
+mod multi;
 pub mod options;
 pub mod outputs;
 pub mod probes;

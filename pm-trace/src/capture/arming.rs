@@ -5,6 +5,7 @@
 
 use super::hooks::{HOOKS, HookSpec, Place};
 use super::links::Links;
+use super::multi::Multi;
 use super::probes::{ProbeError, chain};
 use super::switches;
 use super::watchdog::{self, Flavour};
@@ -13,6 +14,7 @@ use aya::Ebpf;
 use aya::programs::{Program, ProgramError};
 use pm_trace_common::hook::Hook;
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::{thread, vec};
 
@@ -37,7 +39,15 @@ enum Job<'a> {
 }
 
 /// A hook's program, and how loading it went.
-type Loaded<'a> = (usize, &'a mut Program, Result<(), String>);
+type Loaded<'a> = (usize, &'a mut Program, Result<Ready, String>);
+
+/// How a program is loaded.
+enum Ready {
+    /// To be attached by itself.
+    Alone,
+    /// To be attached to this function, together with others.
+    Together(&'static Place, OwnedFd),
+}
 
 /// Loads the programs of all hooks whose needs this kernel meets, and attaches them. The watchdog's is loaded as well;
 /// whether that went well shows when it is started. Where each hook of the table is, in its order.
@@ -49,29 +59,39 @@ pub(super) fn arm(
     links: &mut Links,
     layout: &Layout,
     watchdog: Option<Flavour>,
+    together: bool,
 ) -> Result<Vec<Placement>, ProbeError> {
     let _quickly = switches::no_kprobe_optimization();
+    let multi = if together { Multi::on(bpf, layout) } else { None };
     let unmet: Vec<Option<String>> = HOOKS.iter().map(|spec| unmet(spec, layout)).collect();
     let jobs = Mutex::new(jobs(bpf, &unmet, watchdog).into_iter());
     let unplaced = |unmet: Option<String>| Err(unmet.unwrap_or_else(|| NO_PROGRAM.to_owned()));
     let mut placements: Vec<Result<Place, String>> = unmet.into_iter().map(unplaced).collect();
+    let mut waiting = Vec::new();
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         let mut loaders = 0;
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             let sender = sender.clone();
-            let jobs = &jobs;
-            let load_all = move || load_all(jobs, layout, &sender);
+            let (jobs, multi) = (&jobs, multi.as_ref());
+            let load_all = move || load_all(jobs, layout, multi, &sender);
             loaders += usize::from(thread::Builder::new().spawn_scoped(scope, load_all).is_ok());
         }
         if loaders == 0 {
-            load_all(&jobs, layout, &sender);
+            load_all(&jobs, layout, multi.as_ref(), &sender);
         }
         drop(sender);
         for (index, program, loaded) in receiver {
-            placements[index] = loaded.and_then(|()| attach(links, program, HOOKS[index].places));
+            match loaded {
+                Ok(Ready::Alone) => placements[index] = attach(links, program, HOOKS[index].places),
+                Ok(Ready::Together(place, fd)) => waiting.push((index, program, place, fd)),
+                Err(reason) => placements[index] = Err(reason),
+            }
         }
     });
+    if let Some(multi) = multi {
+        attach_together(links, multi, waiting, &mut placements);
+    }
     let placed = HOOKS.iter().zip(placements).map(|(spec, placed)| match placed {
         Ok(place) => Ok(Placement::At(place)),
         Err(reason) if spec.required => {
@@ -80,6 +100,31 @@ pub(super) fn arm(
         Err(reason) => Ok(Placement::Skipped(reason)),
     });
     placed.collect()
+}
+
+/// Attaches programs by one link; if that cannot be, each by itself.
+fn attach_together(
+    links: &mut Links,
+    multi: Multi,
+    programs: Vec<(usize, &mut Program, &'static Place, OwnedFd)>,
+    placements: &mut [Result<Place, String>],
+) {
+    let mut functions = Vec::new();
+    let mut alone = Vec::new();
+    for (index, program, place, fd) in programs {
+        functions.push((HOOKS[index].hook, fd, place.name()));
+        placements[index] = Ok(*place);
+        alone.push((index, program));
+    }
+    match multi.attach(functions) {
+        Ok(together) => links.together = Some(together),
+        Err(reason) => {
+            log::debug!("functions are attached to one by one: {reason}");
+            for (index, program) in alone {
+                placements[index] = load(program).and_then(|()| attach(links, program, HOOKS[index].places));
+            }
+        }
+    }
 }
 
 /// What is to be loaded, hooks with something `unmet` left out, in the best order: a kprobe takes the longest to attach.
@@ -98,23 +143,32 @@ fn jobs<'a>(bpf: &'a mut Ebpf, unmet: &[Option<String>], watchdog: Option<Flavou
 }
 
 /// Loads until there is nothing left to load.
-fn load_all<'a>(jobs: &Mutex<vec::IntoIter<Job<'a>>>, layout: &Layout, done: &mpsc::Sender<Loaded<'a>>) {
+fn load_all<'a>(
+    jobs: &Mutex<vec::IntoIter<Job<'a>>>,
+    layout: &Layout,
+    multi: Option<&Multi>,
+    done: &mpsc::Sender<Loaded<'a>>,
+) {
     loop {
         // Apart from the rest, so that the queue is not locked for long.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(job) = job else { break };
-        load_job(job, layout, done);
+        load_job(job, layout, multi, done);
     }
 }
 
-fn load_job<'a>(job: Job<'a>, layout: &Layout, done: &mpsc::Sender<Loaded<'a>>) {
+fn load_job<'a>(job: Job<'a>, layout: &Layout, multi: Option<&Multi>, done: &mpsc::Sender<Loaded<'a>>) {
     match job {
         Job::Watchdog(flavour, program) => {
             let loaded = watchdog::load(program, flavour, layout);
             loaded.unwrap_or_else(|reason| log::debug!("{}: {reason}", flavour.words()));
         }
         Job::Hook(index, program) => {
-            let loaded = load(program);
+            let spec = &HOOKS[index];
+            let loaded = match multi.and_then(|multi| Some((multi, multi.place(spec.hook)?))) {
+                Some((multi, place)) => multi.load(spec.hook).map(|fd| Ready::Together(place, fd)),
+                None => load(program).map(|()| Ready::Alone),
+            };
             // The receiver lives as long as there are senders.
             let _ = done.send((index, program, loaded));
         }

@@ -1,5 +1,6 @@
 //! Attachments of programs to kprobes, and letting go of them.
 
+use super::multi::Together;
 use aya::programs::kprobe::KProbeLink;
 use aya::programs::{KProbe, ProgramError};
 use std::thread;
@@ -16,6 +17,11 @@ use std::thread;
 /// is refused.
 const BEHIND_NOP: u64 = 5;
 
+/// Functions so long that a kprobe goes on ftrace's no-op. Behind it the kernel prepares a jump, and for that decodes all of
+/// the function, with a search through its module's symbols for each instruction (`can_optimize` in
+/// arch/x86/kernel/kprobes/opt.c): 51 and 35 million instructions for these on Linux 6.1, where ftrace takes 12.
+const LONG: [&str; 2] = ["ata_eh_recover", "ata_scsi_port_error_handler"];
+
 /// Threads that detach at the same time.
 const THREADS: usize = 16;
 
@@ -26,6 +32,8 @@ const THREADS: usize = 16;
 /// the same time wait once.
 #[derive(Default)]
 pub(super) struct Links {
+    /// Those that one link has.
+    pub together: Option<Together>,
     links: Vec<KProbeLink>,
     /// A function refused [`BEHIND_NOP`]: most of this kernel's will, and a refusal costs more than it may save.
     at_start: bool,
@@ -37,7 +45,8 @@ impl Links {
     /// # Errors
     /// What the kernel says of the entry itself.
     pub(super) fn attach(&mut self, program: &mut KProbe, function: &str) -> Result<(), ProgramError> {
-        let behind = (!self.at_start).then(|| program.attach(function, BEHIND_NOP));
+        let begin_behind = !self.at_start && !LONG.contains(&function);
+        let behind = begin_behind.then(|| program.attach(function, BEHIND_NOP));
         let attached = match behind {
             Some(Err(error)) if !is_missing(&error) => {
                 self.at_start = true;

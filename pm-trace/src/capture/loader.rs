@@ -5,7 +5,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pm_trace_common::member::KernelFacts;
 
 /// The eBPF object, built by the build script.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pm-trace-ebpf"));
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pm-trace-ebpf"));
 
 /// Maps by device, lock or thread, that the kernel fills with all their elements when they are created: that takes the
 /// longest of all maps.

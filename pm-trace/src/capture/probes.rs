@@ -99,9 +99,10 @@ impl Probes {
         buffer: u32,
         log: bool,
         watchdog: Option<Flavour>,
+        together: bool,
     ) -> Result<Self, ProbeError> {
         let mut probes = Self::create(&loader::words(&layout.facts), buffer, log)?;
-        probes.placements = arming::arm(&mut probes.bpf, &mut probes.links, layout, watchdog)?;
+        probes.placements = arming::arm(&mut probes.bpf, &mut probes.links, layout, watchdog, together)?;
         Ok(probes)
     }
 

@@ -101,7 +101,7 @@ impl Recorder {
         let layout = layout::resolve(system)?;
         log::debug!("structure members resolved {:.3} s after the start", started.elapsed().as_secs_f64());
         let flavour = options.stall_after.and(options.watchdog.first().copied());
-        let mut probes = Probes::arm(&layout, options.buffer_mib << 20, options.programs_log, flavour)?;
+        let mut probes = Probes::arm(&layout, options.buffer_mib << 20, options.programs_log, flavour, true)?;
         log::debug!("programs attached {:.3} s after the start", started.elapsed().as_secs_f64());
         let attached = probes.placements().filter(|(_, placement)| matches!(placement, Placement::At(_)));
         let hooks = attached.count();

@@ -112,7 +112,7 @@ fn list(layout: &Layout, args: &ProbesArgs) -> anyhow::Result<Outcome> {
         .then(|| aya::sys::enable_stats(aya::sys::Stats::RunTime))
         .transpose()
         .context("cannot turn on the run-time statistics of BPF programs")?;
-    let mut probes = Probes::arm(layout, BUFFER, false, None).context(CannotTrace)?;
+    let mut probes = Probes::arm(layout, BUFFER, false, None, false).context(CannotTrace)?;
     if args.stats {
         probes.set_window(armed::OPEN, 1)?;
         std::thread::sleep(SAMPLE);
