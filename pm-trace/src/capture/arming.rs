@@ -59,10 +59,9 @@ pub(super) fn arm(
     links: &mut Links,
     layout: &Layout,
     watchdog: Option<Flavour>,
-    together: bool,
+    multi: Option<Multi>,
 ) -> Result<Vec<Placement>, ProbeError> {
     let _quickly = switches::no_kprobe_optimization();
-    let multi = if together { Multi::on(bpf, layout) } else { None };
     let unmet: Vec<Option<String>> = HOOKS.iter().map(|spec| unmet(spec, layout)).collect();
     let jobs = Mutex::new(jobs(bpf, &unmet, watchdog).into_iter());
     let unplaced = |unmet: Option<String>| Err(unmet.unwrap_or_else(|| NO_PROGRAM.to_owned()));
@@ -201,14 +200,16 @@ pub(super) fn load(program: &mut Program) -> Result<(), String> {
 /// What a failed load says, with the end of the verifier's log.
 pub(super) fn load_failure(error: &ProgramError) -> String {
     match error {
-        ProgramError::LoadError { io_error, verifier_log } => {
-            let log = verifier_log.to_string();
-            let lines: Vec<&str> = log.lines().rev().filter(|line| !line.is_empty()).take(4).collect();
-            let tail: Vec<&str> = lines.into_iter().rev().collect();
-            format!("the kernel refused the program: {io_error}: {}", tail.join(" | "))
-        }
+        ProgramError::LoadError { io_error, verifier_log } => refused(io_error, &verifier_log.to_string()),
         error => error.to_string(),
     }
+}
+
+/// What the kernel says of a program that it does not take, with the end of its verifier's log.
+pub(super) fn refused(error: &std::io::Error, log: &str) -> String {
+    let lines: Vec<&str> = log.lines().rev().filter(|line| !line.is_empty()).take(4).collect();
+    let tail: Vec<&str> = lines.into_iter().rev().collect();
+    format!("the kernel refused the program: {error}: {}", tail.join(" | "))
 }
 
 /// Attaches a loaded program at the first of the places that exists.

@@ -100,20 +100,26 @@ pub(super) fn set_program(map: BorrowedFd<'_>, index: u32, program: BorrowedFd<'
     unsafe { bpf(BPF_MAP_UPDATE_ELEM, &attributes) }.map(drop)
 }
 
-/// Loads a kprobe's program for a link to many functions. What the verifier thinks of it in words is not asked for:
-/// whoever wants to know loads the same program alone.
+/// Room for what the verifier has to say of a program that it refuses.
+const LOG: u32 = 1 << 20;
+
+/// Loads a kprobe's program for a link to many functions.
 ///
 /// # Errors
-/// What the kernel says.
-pub(super) fn load_for_many(name: &str, code: &[bpf_insn], license: &CStr) -> io::Result<OwnedFd> {
+/// What the kernel says, and what its verifier says.
+pub(super) fn load_for_many(
+    name: &str,
+    code: &[bpf_insn],
+    license: &CStr,
+) -> Result<OwnedFd, (io::Error, String)> {
     let mut prog_name = [0; 16];
     // The last byte stays zero.
     for (to, byte) in prog_name[..15].iter_mut().zip(name.bytes()) {
         *to = byte;
     }
-    let attributes = LoadProgram {
+    let mut attributes = LoadProgram {
         prog_type: BPF_PROG_TYPE_KPROBE,
-        insn_cnt: u32::try_from(code.len()).map_err(io::Error::other)?,
+        insn_cnt: u32::try_from(code.len()).unwrap_or(u32::MAX),
         insns: code.as_ptr() as u64,
         license: license.as_ptr() as u64,
         log_level: 0,
@@ -126,8 +132,15 @@ pub(super) fn load_for_many(name: &str, code: &[bpf_insn], license: &CStr) -> io
         expected_attach_type: BPF_TRACE_KPROBE_MULTI,
     };
     // SAFETY: the attributes point to `code` and `license`, which are borrowed until the call is over.
-    let program = unsafe { bpf(BPF_PROG_LOAD, &attributes) }?;
-    descriptor(program)
+    let loaded = unsafe { bpf(BPF_PROG_LOAD, &attributes) }.and_then(descriptor);
+    loaded.map_err(|error| {
+        let mut log = vec![0_u8; LOG as usize];
+        (attributes.log_level, attributes.log_size, attributes.log_buf) = (1, LOG, log.as_mut_ptr() as u64);
+        // SAFETY: as before, and the log is as large as is said. That it is refused is known.
+        drop(unsafe { bpf(BPF_PROG_LOAD, &attributes) }.and_then(descriptor));
+        let text = log.split(|&byte| byte == 0).next().unwrap_or_default();
+        (error, String::from_utf8_lossy(text).into_owned())
+    })
 }
 
 /// Attaches a program to functions, each with a number that it can ask for (`bpf_get_attach_cookie`); to all or to none.

@@ -6,6 +6,7 @@
 //! be loaded for such a link (the kernel lets only alike programs go on as each other), which aya's loader does not do: it
 //! makes the maps, and the programs are taken from the object once more.
 
+use super::arming::refused;
 use super::bpf::{link_to_many, load_for_many, program_array, set_program};
 use super::hooks::{HOOKS, HookSpec, Place};
 use super::loader::OBJECT;
@@ -14,7 +15,10 @@ use crate::kernel::layout::Layout;
 use aya::Ebpf;
 use aya::maps::Map;
 use aya_obj::Object;
-use aya_obj::generated::bpf_insn;
+use aya_obj::generated::{
+    BPF_ALU64, BPF_CALL, BPF_DW, BPF_EXIT, BPF_IMM, BPF_JMP, BPF_K, BPF_LD, BPF_MOV, BPF_PSEUDO_FUNC,
+    BPF_PSEUDO_MAP_FD, BPF_X, bpf_func_id, bpf_insn,
+};
 use pm_trace_common::hook::Hook;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
@@ -61,14 +65,14 @@ impl Multi {
         let programs = relocated(bpf)?;
         let by_hook = program_array(Hook::COUNT).map_err(|error| format!("BPF_MAP_CREATE: {error}"))?;
         let code = dispatcher(by_hook.as_raw_fd());
-        let dispatcher = load_for_many("dispatch", &code, LICENSE)
-            .map_err(|error| format!("the kernel refused the dispatcher: {error}"))?;
+        let dispatcher =
+            load_for_many("dispatch", &code, LICENSE).map_err(|(error, log)| refused(&error, &log))?;
         Ok(Self { programs, places, by_hook, dispatcher })
     }
 
     /// Where the program of a hook is put, if it is attached together with others.
     pub(super) fn place(&self, hook: Hook) -> Option<&'static Place> {
-        self.places.get(&hook).copied()
+        self.places.get(&hook).copied().filter(|_| self.programs.contains_key(hook.program()))
     }
 
     /// Loads the program of a hook.
@@ -77,8 +81,7 @@ impl Multi {
     /// There is none in the object, or the kernel refuses it.
     pub(super) fn load(&self, hook: Hook) -> Result<OwnedFd, String> {
         let code = self.programs.get(hook.program()).ok_or("the eBPF object has no such program")?;
-        load_for_many(hook.program(), code, LICENSE)
-            .map_err(|error| format!("the kernel refused the program: {error}"))
+        load_for_many(hook.program(), code, LICENSE).map_err(|(error, log)| refused(&error, &log))
     }
 
     /// Attaches loaded programs, each to its function.
@@ -115,9 +118,10 @@ fn relocated(bpf: &Ebpf) -> Result<HashMap<String, Vec<bpf_insn>>, String> {
     let mut object = Object::parse(OBJECT).map_err(|error| chain(&error))?;
     let maps = std::mem::take(&mut object.maps);
     let mut made = Vec::new();
-    for (name, map) in bpf.maps() {
-        let fd = descriptor(map).ok_or_else(|| format!("map {name} is of a kind not known here"))?;
-        made.extend(maps.get(name).map(|map| (name, fd, map)));
+    for (name, map) in &maps {
+        let there = bpf.map(name).ok_or_else(|| format!("map {name} was not made"))?;
+        let fd = descriptor(there).ok_or_else(|| format!("map {name} is of a kind not known here"))?;
+        made.push((name.as_str(), fd, map));
     }
     let sections: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
     object.relocate_maps(made.into_iter(), &sections).map_err(|error| chain(&error))?;
@@ -126,7 +130,15 @@ fn relocated(bpf: &Ebpf) -> Result<HashMap<String, Vec<bpf_insn>>, String> {
         let function = object.functions.get(&program.function_key())?;
         Some((name.clone(), function.instructions.clone()))
     });
-    Ok(code.collect())
+    Ok(code.filter(|(_, code)| !has_callback(code)).collect())
+}
+
+/// Whether a program hands a function of its own to the kernel. Such a one needs its types described, which aya does.
+fn has_callback(code: &[bpf_insn]) -> bool {
+    code.iter().any(|instruction| {
+        u32::from(instruction.code) == BPF_LD | BPF_IMM | BPF_DW
+            && u32::from(instruction.src_reg()) == BPF_PSEUDO_FUNC
+    })
 }
 
 /// The descriptor of a map, of the kinds that the object has.
@@ -157,12 +169,12 @@ fn dispatcher(programs: RawFd) -> [bpf_insn; 9] {
     let call = |function: u32| instruction(BPF_JMP | BPF_CALL, 0, 0, function as i32);
     [
         copy(6, 1),
-        call(BPF_FUNC_get_attach_cookie as u32),
+        call(bpf_func_id::BPF_FUNC_get_attach_cookie as u32),
         copy(1, 6),
         instruction(BPF_LD | BPF_IMM | BPF_DW, 2, BPF_PSEUDO_MAP_FD, programs),
         instruction(0, 0, 0, 0),
         copy(3, 0),
-        call(BPF_FUNC_tail_call as u32),
+        call(bpf_func_id::BPF_FUNC_tail_call as u32),
         // Where the array has no program.
         instruction(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0),
         instruction(BPF_JMP | BPF_EXIT, 0, 0, 0),

@@ -4,6 +4,7 @@ use super::arming::{self, Placement};
 use super::hooks::{HOOKS, HookSpec};
 use super::links::Links;
 use super::loader;
+use super::multi::Multi;
 use super::watchdog::{self, Flavour};
 use crate::kernel::layout::Layout;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
@@ -101,8 +102,8 @@ impl Probes {
         watchdog: Option<Flavour>,
         together: bool,
     ) -> Result<Self, ProbeError> {
-        let mut probes = Self::create(&loader::words(&layout.facts), buffer, log)?;
-        probes.placements = arming::arm(&mut probes.bpf, &mut probes.links, layout, watchdog, together)?;
+        let (mut probes, multi) = Self::create(layout, &loader::words(&layout.facts), buffer, log, together)?;
+        probes.placements = arming::arm(&mut probes.bpf, &mut probes.links, layout, watchdog, multi)?;
         Ok(probes)
     }
 
@@ -116,11 +117,14 @@ impl Probes {
             .into_iter()
             .map(|word| if word == MISSING { 0 } else { word })
             .collect();
-        let mut probes = Self::create(&words, VERIFY_BUFFER, true)?;
+        let (mut probes, multi) = Self::create(layout, &words, VERIFY_BUFFER, true, true)?;
         let snapshot = probes.load_snapshot().map_err(|error| error.to_string());
         let verdicts = HOOKS.iter().map(|spec| {
             let loaded =
                 if spec.hook == Hook::TaskSnapshot { snapshot.clone() } else { probes.load(spec.hook) };
+            // As it is loaded to be attached by one link with others.
+            let also = multi.as_ref().filter(|multi| multi.place(spec.hook).is_some());
+            let loaded = loaded.and_then(|()| also.map_or(Ok(()), |multi| multi.load(spec.hook).map(drop)));
             (spec.hook.program(), loaded.map(|()| probes.stats(spec.hook).unwrap_or_default()))
         });
         let mut verdicts: Vec<Verified> = verdicts.collect();
@@ -132,15 +136,25 @@ impl Probes {
         Ok(verdicts)
     }
 
-    fn create(words: &[u32], buffer: u32, log: bool) -> Result<Self, ProbeError> {
+    /// Creates the maps; with `together`, also what is needed to attach to functions by one link, if the kernel has such.
+    fn create(
+        layout: &Layout,
+        words: &[u32],
+        buffer: u32,
+        log: bool,
+        together: bool,
+    ) -> Result<(Self, Option<Multi>), ProbeError> {
         let mut bpf = loader::load(words, buffer, log)?;
+        // While all maps are there: the programs refer to them.
+        let multi = if together { Multi::on(&bpf, layout) } else { None };
         let counters = take(&mut bpf, "COUNTERS")?;
         let counters = PerCpuArray::try_from(counters).map_err(|error| ProbeError::Map("COUNTERS", error))?;
         let control = take(&mut bpf, "CONTROL")?;
         let control = Array::try_from(control).map_err(|error| ProbeError::Map("CONTROL", error))?;
         let watchdog = take(&mut bpf, "WATCHDOG")?;
         let watchdog = Array::try_from(watchdog).map_err(|error| ProbeError::Map("WATCHDOG", error))?;
-        Ok(Self { links: Links::default(), bpf, placements: Vec::new(), counters, control, watchdog })
+        let links = Links::default();
+        Ok((Self { links, bpf, placements: Vec::new(), counters, control, watchdog }, multi))
     }
 
     fn load(&mut self, hook: Hook) -> Result<(), String> {
