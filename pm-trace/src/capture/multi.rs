@@ -43,16 +43,12 @@ pub(super) struct Multi {
 impl Multi {
     /// For a kernel that has such links; `None` if it has not, or they cannot be used.
     pub(super) fn on(bpf: &Ebpf, layout: &Layout) -> Option<Self> {
-        let mut names = vec![NEEDED];
-        let places = HOOKS.iter().filter_map(|spec| Some((spec.hook, function(spec)?)));
-        let places: Vec<(Hook, &Place)> = places.collect();
-        names.extend(places.iter().map(|(_, place)| place.name()));
-        let there: Vec<bool> = names.iter().map(|name| layout.has_function(name)).collect();
-        if !there[0] {
+        if !layout.has_function(NEEDED) {
             return None;
         }
-        let places = places.into_iter().zip(&there[1..]).filter(|(_, there)| **there).map(|(place, _)| place);
-        Self::new(bpf, places.collect())
+        let places = HOOKS.iter().filter_map(|spec| Some((spec.hook, function(spec)?)));
+        let there = places.filter(|(_, place)| layout.has_function(place.name()));
+        Self::new(bpf, there.collect())
             .inspect_err(|reason| log::debug!("functions are attached to one by one: {reason}"))
             .ok()
     }

@@ -163,6 +163,7 @@ impl Setting<'_> {
             disk: scenario.disk,
             stream,
             restarts: scenario.after_reset.is_some(),
+            counted: scenario.counted,
         }
     }
 

@@ -47,6 +47,10 @@ pub(crate) struct Scenario {
     /// Modules that the guest loads besides those of every guest, and with which parameters.
     #[serde(default)]
     pub(crate) extra_modules: Vec<ExtraModule>,
+    /// The guest has one CPU, and its clock goes on by a nanosecond for each instruction: times in it are numbers of
+    /// instructions, the same on every machine and under every load.
+    #[serde(default)]
+    pub(crate) counted: bool,
     /// Puts a file system on the guest's disk.
     pub(crate) disk: Option<FileSystem>,
     /// The script ends with an archive of its traces on the raw disk (`lab_keep`): faster than a serial port.
