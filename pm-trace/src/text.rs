@@ -60,6 +60,14 @@ pub fn line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The same of a text that is wanted as one's own.
+pub fn in_a_line(text: String) -> String {
+    if let Cow::Owned(safe) = line(&text) {
+        return safe;
+    }
+    text
+}
+
 /// `1 cycle`, `2 cycles`: a number and what it counts.
 pub fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
