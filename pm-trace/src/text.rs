@@ -157,6 +157,8 @@ mod tests {
     fn escape_sequences_do_not_survive() {
         assert_eq!(line("\x1b[2Jsda\u{9b}31m\n\u{202e}x"), "\u{fffd}[2Jsda\u{fffd}31m\u{fffd}\u{fffd}x");
         assert!(matches!(line("1:0:0:0 (sr, on ata2) °"), Cow::Borrowed(_)));
+        assert_eq!(in_a_line("\x1b[2Jsda".to_owned()), "\u{fffd}[2Jsda");
+        assert_eq!(in_a_line("sda °".to_owned()), "sda °");
     }
 
     #[test]

@@ -210,6 +210,7 @@ mod tests {
             "    kworker/u4:3-173   (    173) [001] .....    12.345678: suspend_resume: dpm_resume[16] begin",
             "    kworker/u4:3-173   (-----) [001] .....    12.345678: suspend_resume: dpm_resume[16] begin",
             "kworker/u4:3-173   [001]    12.345678: suspend_resume:       dpm_resume[16] begin",
+            "kworker/u4:3-173\t[001]\td..2.\t12.345678:\tsuspend_resume:\tdpm_resume[16] begin",
             "    12.345678 |   1)  kworker/u4:3-173   |               |  /* suspend_resume: dpm_resume[16] begin */",
         ] {
             assert_eq!(record(line), Some(expected("dpm_resume[16] begin")), "{line}");
@@ -239,6 +240,9 @@ mod tests {
             "cpus=2",
             " => dpm_resume",
             "  sh-173 [001] .... +12.5: suspend_resume: no time",
+            "  sh-173 [001] .... .... 12.345678: suspend_resume: what should that be",
+            "  sh-173 [001] .... 12.345678 : suspend_resume: a time without its colon",
+            "  sh-173 [001] .... 12.345678: suspend-resume: no name",
             "  sh-173 [001] .... 12.345678: mutex_lock <-device_lock",
             "[   12.345678] PM: suspend entry (deep)",
             "   12.345678 |   1)  sh-173  |               |  dpm_resume() {",
