@@ -9,9 +9,9 @@
 //! which are two programs. `--pm-trace` may be given several times, to compare versions.
 //!
 //! The machine is faster at one time than at another, so the tools take turns: a round has some runs of each. A ratio is
-//! one of the medians of a round, and what is shown of it is the median, the lowest and the highest of the rounds. The first
-//! run of each is for warming up and does not count, unless it is long: then it is the only one, and sleepgraph is not
-//! asked for still more devices.
+//! one of the medians of a round, and what is shown of it is the median, the lowest and the highest of the rounds; then the
+//! ratio of the least that a run took. The first run of each is for warming up and does not count, unless it is long: then
+//! it is the only one, and sleepgraph is not asked for still more devices.
 //!
 //! A log grows by FACTOR like this: its time is stretched so, and each callback, which then has so much more room, is
 //! followed by as many copies of itself for devices of other names, each as long as the original.
@@ -26,7 +26,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often the tools take turns.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 24;
 /// How often what takes less than this runs in each round; what takes longer runs once.
 const SHORT: Duration = Duration::from_millis(100);
 const RUNS: usize = 10;
@@ -146,6 +146,11 @@ impl Way {
         })
     }
 
+    /// The least CPU time of a run.
+    fn least(&self) -> Duration {
+        self.all(|cost| cost.cpu).into_iter().min().unwrap_or_default()
+    }
+
     fn all(&self, of: fn(&Cost) -> Duration) -> Vec<Duration> {
         self.rounds.iter().flatten().map(of).collect()
     }
@@ -172,12 +177,12 @@ fn measure(ways: &mut [Way]) -> anyhow::Result<()> {
 
 fn show(ways: &[Way]) -> anyhow::Result<()> {
     println!(
-        "   runs  seconds  CPU: median   least  page kB  file kB  sleepgraph's CPU to this: median (range)"
+        "   runs  seconds  CPU: median   least  page kB  file kB  sleepgraph's CPU to this: median (range), least"
     );
     let sleepgraph = ways.iter().find(|way| way.is_sleepgraph);
     for way in ways {
         let (wall, cpu) = (way.all(|cost| cost.wall), way.all(|cost| cost.cpu));
-        let least = cpu.iter().min().copied().unwrap_or_default();
+        let least = way.least();
         let printed = way.rounds.iter().flatten().next().map_or(0, |cost| cost.printed);
         let file = way.file.as_deref().map(fs::metadata).transpose().context("no file was written")?;
         let file = file.map_or(0, |file| file.len());
@@ -185,7 +190,7 @@ fn show(ways: &[Way]) -> anyhow::Result<()> {
         let ratio =
             sleepgraph.filter(|_| !way.is_sleepgraph).map_or_else(String::new, |other| ratio(other, way));
         println!(
-            "{:>7}  {:>7.4}  {:>11.4}  {:>6.4}  {:>7}  {:>7}  {ratio:>40}  {}",
+            "{:>7}  {:>7.4}  {:>11.4}  {:>6.4}  {:>7}  {:>7}  {ratio:>47}  {}",
             cpu.len(),
             median(wall).as_secs_f64(),
             median(cpu).as_secs_f64(),
@@ -204,9 +209,12 @@ fn ratio(one: &Way, other: &Way) -> String {
     let rounds = one.rounds.iter().cycle().zip(&other.rounds);
     let mut all: Vec<f64> = rounds.map(|(one, other)| cpu(one) / cpu(other)).collect();
     all.sort_by(f64::total_cmp);
+    let least = one.least().as_secs_f64() / other.least().as_secs_f64();
     match all.as_slice() {
         [] => String::new(),
-        [lowest, .., highest] => format!("{:.0} ({lowest:.0} to {highest:.0})", all[all.len() / 2]),
+        [lowest, .., highest] => {
+            format!("{:.0} ({lowest:.0} to {highest:.0}), {least:.0}", all[all.len() / 2])
+        }
         [only] => format!("{only:.0}"),
     }
 }
@@ -221,11 +229,13 @@ fn kb(bytes: u64) -> u64 {
     bytes.div_ceil(1000)
 }
 
-/// From start to end of a program.
+/// From start to end of a program. What it prints goes to a file, as sleepgraph's page does.
 fn run(command: &mut Command) -> anyhow::Result<Cost> {
+    let page = tempfile::tempfile()?;
+    command.stdin(Stdio::null()).stdout(page.try_clone()?);
     let (start, cpu) = (Instant::now(), children()?);
-    let output = command.stdin(Stdio::null()).output()?;
-    let cost = Cost { wall: start.elapsed(), cpu: children()? - cpu, printed: output.stdout.len() as u64 };
+    let output = command.output()?;
+    let cost = Cost { wall: start.elapsed(), cpu: children()? - cpu, printed: page.metadata()?.len() };
     if !output.status.success() {
         bail!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     }
