@@ -1,6 +1,6 @@
-//! Builds the eBPF programs with a toolchain that can.
+//! Builds the eBPF programs with a toolchain that can, and puts styles and scripts of pages together.
 //!
-//! Two are known, and the first that is installed is taken:
+//! Two toolchains are known, and the first that is installed is taken:
 //! - a rustup nightly with the component `rust-src`: what most users have;
 //! - a toolchain named `debian-bpf` linked to Debian's `rustc-web`, a stable compiler whose package has the
 //!   sources of `core` with it (`RUSTC_BOOTSTRAP=1` lets it build them).
@@ -9,12 +9,35 @@
 
 use anyhow::{Context as _, bail};
 use aya_build::{Package, Toolchain};
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 const CHOICE: &str = "PM_TRACE_BPF_TOOLCHAIN";
 const CANDIDATES: [&str; 2] = ["nightly", "debian-bpf"];
+
+/// The styles and scripts of pages: each one's name in the program, what it is, and the files below `src` that it consists
+/// of, in the order in which they need each other.
+const PARTS: [(&str, &str, &[&str]); 5] = [
+    ("STYLE", "The style that all pages share.", &["report/html/style.css"]),
+    ("THEME", "The button for the colours.", &["report/html/theme.js"]),
+    (
+        "REPORT_SCRIPT",
+        "The script of a report.",
+        &[
+            "report/html/data.js",
+            "report/html/theme.js",
+            "report/html/timeline.js",
+            "report/html/links.js",
+            "report/html/page.js",
+        ],
+    ),
+    ("SUMMARY_STYLE", "What a summary's style has besides.", &["runs/summary.css"]),
+    ("SUMMARY_SCRIPT", "What a summary's script has besides.", &["runs/summary.js"]),
+];
 
 fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
@@ -30,7 +53,28 @@ fn main() -> anyhow::Result<()> {
     aya_build::build_ebpf([package], Toolchain::Custom(&toolchain))
         .with_context(|| format!("building the eBPF programs with {toolchain}; try `cargo xtask setup`"))?;
     let out_dir = std::env::var_os("OUT_DIR").context("cargo sets OUT_DIR for build scripts")?;
-    strip(&Path::new(&out_dir).join("pm-trace-ebpf"))
+    let out_dir = Path::new(&out_dir);
+    strip(&out_dir.join("pm-trace-ebpf"))?;
+    fs::write(out_dir.join("parts.rs"), parts()?).context("writing the parts of pages")
+}
+
+/// The parts of pages as constants, each with the hash that a page's policy allows it by: no page has to work it out.
+fn parts() -> anyhow::Result<String> {
+    let mut code = String::new();
+    for (name, told, files) in PARTS {
+        let mut text = String::new();
+        for file in files {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
+            println!("cargo:rerun-if-changed={}", path.display());
+            text += &fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        }
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(&text));
+        writeln!(
+            code,
+            "/// {told}\npub(crate) const {name}: Part = Part {{ text: {text:?}, hash: \"sha256-{hash}\" }};"
+        )?;
+    }
+    Ok(code)
 }
 
 /// Removes debug sections: the kernel's type information was made from them and stays, but the loader would

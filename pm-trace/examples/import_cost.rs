@@ -1,12 +1,17 @@
 //! Time and size of `pm-trace import` and `report` beside sleepgraph's, on the same log and on the same log with more
 //! devices.
 //!
-//! `cargo run --release --example import_cost -- --pm-trace PM-TRACE --sleepgraph SLEEPGRAPH.PY FTRACE DMESG [FACTOR...]`
+//! `cargo run --release --example import_cost -- --pm-trace PM-TRACE... --sleepgraph SLEEPGRAPH.PY FTRACE DMESG [FACTOR...]`
 //!
 //! Times are those of the whole programs, start to end, by the clock and as CPU time (user and system), which says more
-//! on a machine that has other things to do. They are medians: of 11 runs of pm-trace, of 3 of sleepgraph unless it takes
-//! long. Both make a page of HTML from the logs: pm-trace in one pass (`import --report html`), which is what sleepgraph
-//! does; and with a trace on the way that stays (`import -o`, then `report`), which are two programs.
+//! on a machine that has other things to do. Both make a page of HTML from the logs: pm-trace in one pass (`import
+//! --report html`), which is what sleepgraph does; and with a trace on the way that stays (`import -o`, then `report`),
+//! which are two programs. `--pm-trace` may be given several times, to compare versions.
+//!
+//! The machine is faster at one time than at another, so the tools take turns: a round has some runs of each. A ratio is
+//! one of the medians of a round, and what is shown of it is the median, the lowest and the highest of the rounds; then the
+//! ratio of the least that a run took. The first run of each is for warming up and does not count, unless it is long: then
+//! it is the only one, and sleepgraph is not asked for still more devices.
 //!
 //! A log grows by FACTOR like this: its time is stretched so, and each callback, which then has so much more room, is
 //! followed by as many copies of itself for devices of other names, each as long as the original.
@@ -20,24 +25,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often pm-trace is measured, and sleepgraph.
-const RUNS: usize = 11;
-const OTHER_RUNS: usize = 3;
-/// What takes longer than this is not done again.
-const LONG: Duration = Duration::from_secs(10);
+/// How often the tools take turns.
+const ROUNDS: usize = 24;
+/// How often what takes less than this runs in each round; what takes longer runs once.
+const SHORT: Duration = Duration::from_millis(100);
+const RUNS: usize = 10;
+/// What takes longer than this is done once in all.
+const LONG: Duration = Duration::from_secs(5);
 
 fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
-    let (mut tracer, mut sleepgraph, mut rest) = (None, None, Vec::new());
+    let (mut tracers, mut sleepgraph, mut rest) = (Vec::new(), None, Vec::new());
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--pm-trace" => tracer = args.next().map(PathBuf::from),
+            "--pm-trace" => tracers.extend(args.next().map(PathBuf::from)),
             "--sleepgraph" => sleepgraph = args.next().map(PathBuf::from),
             _ => rest.push(arg),
         }
     }
-    let (Some(tracer), [ftrace, dmesg, factors @ ..]) = (tracer, rest.as_slice()) else {
-        bail!("usage: import_cost --pm-trace PM-TRACE [--sleepgraph SLEEPGRAPH.PY] FTRACE DMESG [FACTOR...]");
+    let (false, [ftrace, dmesg, factors @ ..]) = (tracers.is_empty(), rest.as_slice()) else {
+        bail!(
+            "usage: import_cost --pm-trace PM-TRACE... [--sleepgraph SLEEPGRAPH.PY] FTRACE DMESG [FACTOR...]"
+        );
     };
     let factors = factors.iter().map(|factor| factor.parse()).collect::<Result<Vec<u64>, _>>();
     let mut factors = factors.context("a FACTOR is a number")?;
@@ -46,46 +55,40 @@ fn main() -> anyhow::Result<()> {
     }
     let log = text(Path::new(ftrace))?;
     let folder = tempfile::tempdir()?;
-    println!(
-        "                                               page               trace and page     sleepgraph's page           CPU ratio"
-    );
-    println!(
-        "factor  callbacks  log kB  trace kB  page kB   seconds  CPU       seconds  CPU       seconds  CPU      kB      page  both"
-    );
+    let tracers = installed(&tracers, folder.path())?;
     for factor in factors {
         let grown = folder.path().join(format!("grown{factor}_mem_ftrace.txt"));
         let (lines, callbacks) = grow(&log, factor);
+        println!("devices x {factor}: {callbacks} callbacks, log {} kB", kb(lines.len() as u64));
         fs::write(&grown, lines)?;
-        measure(&Setting {
-            tracer: &tracer,
-            sleepgraph: sleepgraph.as_deref(),
-            log: &grown,
-            dmesg: dmesg.as_ref(),
-        })?
-        .show(factor, callbacks, &grown)?;
+        let mut ways: Vec<Way> =
+            tracers.iter().flat_map(|(name, tracer)| ours(name, tracer, &grown, dmesg.as_ref())).collect();
+        ways.extend(sleepgraph.as_deref().map(|script| theirs(script, &grown, dmesg.as_ref())));
+        measure(&mut ways)?;
+        show(&ways)?;
+        if ways.iter().any(|way| way.is_sleepgraph && way.runs == 0) {
+            sleepgraph = None;
+        }
     }
     Ok(())
 }
 
-struct Setting<'a> {
-    tracer: &'a Path,
-    sleepgraph: Option<&'a Path>,
-    log: &'a Path,
-    dmesg: &'a Path,
-}
-
-struct Figures {
-    /// From the logs to a page.
-    page: Cost,
-    /// The same by way of a trace.
-    both: Cost,
-    trace: u64,
-    /// And the size of its page.
-    sleepgraph: Option<(Cost, u64)>,
+/// A way from the logs to a page.
+struct Way {
+    name: String,
+    is_sleepgraph: bool,
+    /// Programs, one after the other.
+    commands: Vec<Command>,
+    /// What they leave behind; if it is not a page, they print that.
+    file: Option<PathBuf>,
+    /// How often it runs in each round.
+    runs: usize,
+    /// What the runs of each round took.
+    rounds: Vec<Vec<Cost>>,
 }
 
 /// What a run of a program takes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Cost {
     wall: Duration,
     cpu: Duration,
@@ -93,81 +96,146 @@ struct Cost {
     printed: u64,
 }
 
-fn measure(setting: &Setting<'_>) -> anyhow::Result<Figures> {
-    let trace = setting.log.with_extension("pmtrace");
+/// Copies of the programs, and what these are called. An installed program was copied, or read from a disk, in large pieces.
+/// What a linker has just written lies in memory page by page, each of which is a fault of its own: it takes a fifth longer.
+fn installed(programs: &[PathBuf], folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let install = |(number, program): (usize, &PathBuf)| {
+        let copy = folder.join(format!("pm-trace{number}"));
+        fs::copy(program, &copy).with_context(|| format!("cannot copy {}", program.display()))?;
+        Ok((program.display().to_string(), copy))
+    };
+    programs.iter().enumerate().map(install).collect()
+}
+
+/// The ways of pm-trace.
+fn ours(name: &str, tracer: &Path, log: &Path, dmesg: &Path) -> [Way; 2] {
+    let trace = log.with_extension("pmtrace");
     let import = || {
-        let mut command = Command::new(setting.tracer);
-        command.arg("import").arg(setting.log).arg(setting.dmesg);
+        let mut command = Command::new(tracer);
+        command.arg("import").arg(log).arg(dmesg);
         command
     };
-    let page = median(import().args(["--report", "html"]), RUNS)?;
-    let import = median(import().args(["--force", "-o"]).arg(&trace), RUNS)?;
-    let mut report = Command::new(setting.tracer);
-    let report = median(report.args(["report", "--format", "html"]).arg(&trace), RUNS)?;
-    let both =
-        Cost { wall: import.wall + report.wall, cpu: import.cpu + report.cpu, printed: report.printed };
-    let sleepgraph = match setting.sleepgraph {
-        Some(script) => {
-            let mut command = Command::new("python3");
-            // It writes its page beside the log.
-            command.arg(script).arg("-dmesg").arg(setting.dmesg).arg("-ftrace").arg(setting.log);
-            let cost = median(&mut command, OTHER_RUNS)?;
-            let name = setting.log.to_string_lossy().replace("_ftrace.txt", ".html");
-            Some((cost, fs::metadata(name).context("sleepgraph wrote no page")?.len()))
-        }
-        None => None,
-    };
-    Ok(Figures { page, both, trace: fs::metadata(&trace)?.len(), sleepgraph })
+    let (mut page, mut keep, mut report) = (import(), import(), Command::new(tracer));
+    page.args(["--report", "html"]);
+    keep.args(["--force", "-o"]).arg(&trace);
+    report.args(["report", "--format", "html"]).arg(&trace);
+    [
+        Way::new(format!("{name}, page"), vec![page], None),
+        Way::new(format!("{name}, trace and page"), vec![keep, report], Some(trace)),
+    ]
 }
 
-impl Figures {
-    fn show(&self, factor: u64, callbacks: u64, log: &Path) -> anyhow::Result<()> {
-        let kb = |bytes: u64| bytes.div_ceil(1000);
-        let times = |cost: &Cost| format!("{:>8.4}  {:.4}", cost.wall.as_secs_f64(), cost.cpu.as_secs_f64());
-        let beside = self.sleepgraph.map_or_else(String::new, |(theirs, size)| {
-            let ratio = |ours: &Cost| theirs.cpu.as_secs_f64() / ours.cpu.as_secs_f64();
-            format!(
-                "  {}  {:>6}  {:>6.0}  {:>4.0}",
-                times(&theirs),
-                kb(size),
-                ratio(&self.page),
-                ratio(&self.both)
-            )
-        });
+/// That of sleepgraph, which writes its page beside the log.
+fn theirs(script: &Path, log: &Path, dmesg: &Path) -> Way {
+    let mut command = Command::new("python3");
+    command.arg(script).arg("-dmesg").arg(dmesg).arg("-ftrace").arg(log);
+    let page = PathBuf::from(log.to_string_lossy().replace("_ftrace.txt", ".html"));
+    Way { is_sleepgraph: true, ..Way::new("sleepgraph, page".to_owned(), vec![command], Some(page)) }
+}
+
+impl Way {
+    fn new(name: String, commands: Vec<Command>, file: Option<PathBuf>) -> Self {
+        Self { name, is_sleepgraph: false, commands, file, runs: 0, rounds: Vec::new() }
+    }
+
+    fn run(&mut self) -> anyhow::Result<Cost> {
+        self.commands.iter_mut().try_fold(Cost::default(), |all, command| {
+            let cost = run(command)?;
+            let (wall, cpu) = (all.wall + cost.wall, all.cpu + cost.cpu);
+            anyhow::Ok(Cost { wall, cpu, printed: cost.printed })
+        })
+    }
+
+    /// The least CPU time of a run.
+    fn least(&self) -> Duration {
+        self.all(|cost| cost.cpu).into_iter().min().unwrap_or_default()
+    }
+
+    fn all(&self, of: fn(&Cost) -> Duration) -> Vec<Duration> {
+        self.rounds.iter().flatten().map(of).collect()
+    }
+}
+
+/// Lets all take turns.
+fn measure(ways: &mut [Way]) -> anyhow::Result<()> {
+    for way in &mut *ways {
+        let first = way.run()?;
+        if first.wall > LONG {
+            way.rounds.push(vec![first]);
+        } else {
+            way.runs = if first.wall < SHORT { RUNS } else { 1 };
+        }
+    }
+    for _ in 0..ROUNDS {
+        for way in ways.iter_mut().filter(|way| way.runs > 0) {
+            let round = (0..way.runs).map(|_| way.run()).collect::<anyhow::Result<_>>()?;
+            way.rounds.push(round);
+        }
+    }
+    Ok(())
+}
+
+fn show(ways: &[Way]) -> anyhow::Result<()> {
+    println!(
+        "   runs  seconds  CPU: median   least  page kB  file kB  sleepgraph's CPU to this: median (range), least"
+    );
+    let sleepgraph = ways.iter().find(|way| way.is_sleepgraph);
+    for way in ways {
+        let (wall, cpu) = (way.all(|cost| cost.wall), way.all(|cost| cost.cpu));
+        let least = way.least();
+        let printed = way.rounds.iter().flatten().next().map_or(0, |cost| cost.printed);
+        let file = way.file.as_deref().map(fs::metadata).transpose().context("no file was written")?;
+        let file = file.map_or(0, |file| file.len());
+        let (page, file) = if way.is_sleepgraph { (file, 0) } else { (printed, file) };
+        let ratio =
+            sleepgraph.filter(|_| !way.is_sleepgraph).map_or_else(String::new, |other| ratio(other, way));
         println!(
-            "{factor:>6}  {callbacks:>9}  {:>6}  {:>8}  {:>7}  {}  {}{beside}",
-            kb(fs::metadata(log)?.len()),
-            kb(self.trace),
-            kb(self.page.printed),
-            times(&self.page),
-            times(&self.both),
+            "{:>7}  {:>7.4}  {:>11.4}  {:>6.4}  {:>7}  {:>7}  {ratio:>47}  {}",
+            cpu.len(),
+            median(wall).as_secs_f64(),
+            median(cpu).as_secs_f64(),
+            least.as_secs_f64(),
+            kb(page),
+            kb(file),
+            way.name,
         );
-        Ok(())
     }
+    Ok(())
 }
 
-/// The medians of so many runs, or of fewer that take long.
-fn median(command: &mut Command, runs: usize) -> anyhow::Result<Cost> {
-    let mut all = Vec::new();
-    while all.len() < runs {
-        all.push(run(command)?);
-        if all.last().is_some_and(|cost: &Cost| cost.wall > LONG) {
-            break;
+/// How many times one takes the CPU time of the other, round by round; of what was done once, beside all rounds.
+fn ratio(one: &Way, other: &Way) -> String {
+    let cpu = |round: &Vec<Cost>| median(round.iter().map(|cost| cost.cpu).collect()).as_secs_f64();
+    let rounds = one.rounds.iter().cycle().zip(&other.rounds);
+    let mut all: Vec<f64> = rounds.map(|(one, other)| cpu(one) / cpu(other)).collect();
+    all.sort_by(f64::total_cmp);
+    let least = one.least().as_secs_f64() / other.least().as_secs_f64();
+    match all.as_slice() {
+        [] => String::new(),
+        [lowest, .., highest] => {
+            format!("{:.0} ({lowest:.0} to {highest:.0}), {least:.0}", all[all.len() / 2])
         }
+        [only] => format!("{only:.0}"),
     }
-    let middle = |of: fn(&Cost) -> Duration| {
-        let mut all: Vec<Duration> = all.iter().map(of).collect();
-        all.sort_unstable();
-        all[all.len() / 2]
-    };
-    Ok(Cost { wall: middle(|cost| cost.wall), cpu: middle(|cost| cost.cpu), printed: all[0].printed })
 }
 
-/// From start to end of a program.
+/// The one in the middle; zero if there is none.
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort_unstable();
+    all.get(all.len() / 2).copied().unwrap_or_default()
+}
+
+fn kb(bytes: u64) -> u64 {
+    bytes.div_ceil(1000)
+}
+
+/// From start to end of a program. What it prints goes to a file, as sleepgraph's page does.
 fn run(command: &mut Command) -> anyhow::Result<Cost> {
+    let page = tempfile::tempfile()?;
+    command.stdin(Stdio::null()).stdout(page.try_clone()?);
     let (start, cpu) = (Instant::now(), children()?);
-    let output = command.stdin(Stdio::null()).output()?;
-    let cost = Cost { wall: start.elapsed(), cpu: children()? - cpu, printed: output.stdout.len() as u64 };
+    let output = command.output()?;
+    let cost = Cost { wall: start.elapsed(), cpu: children()? - cpu, printed: page.metadata()?.len() };
     if !output.status.success() {
         bail!("{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     }

@@ -29,8 +29,9 @@ use crate::model::Model;
 use crate::trace::Session;
 use std::path::Path;
 
-/// Tables that are asked several times for each event.
+/// Tables that are asked several times for each event, or lane.
 type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+type HashSet<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
 
 /// Events between two copies of the model. Going back means folding at most so many again.
 const STRIDE: usize = 1 << 13;

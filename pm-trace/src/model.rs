@@ -171,6 +171,12 @@ impl Model {
         self.waiting.iter().copied()
     }
 
+    /// What a task waits for.
+    pub fn wait(&self, tid: u32) -> Option<&Wait> {
+        // Few tasks wait at a time: these are asked first.
+        self.waiting.get(&tid).and_then(|tid| self.task(*tid)?.wait.as_ref())
+    }
+
     /// A lock somebody waits for.
     pub fn lock(&self, lock: ObjId) -> Option<&Lock> {
         self.locks.get(&lock)

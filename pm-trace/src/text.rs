@@ -60,6 +60,14 @@ pub fn line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The same of a text that is wanted as one's own.
+pub fn in_a_line(text: String) -> String {
+    if let Cow::Owned(safe) = line(&text) {
+        return safe;
+    }
+    text
+}
+
 /// `1 cycle`, `2 cycles`: a number and what it counts.
 pub fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
@@ -149,6 +157,8 @@ mod tests {
     fn escape_sequences_do_not_survive() {
         assert_eq!(line("\x1b[2Jsda\u{9b}31m\n\u{202e}x"), "\u{fffd}[2Jsda\u{fffd}31m\u{fffd}\u{fffd}x");
         assert!(matches!(line("1:0:0:0 (sr, on ata2) °"), Cow::Borrowed(_)));
+        assert_eq!(in_a_line("\x1b[2Jsda".to_owned()), "\u{fffd}[2Jsda");
+        assert_eq!(in_a_line("sda °".to_owned()), "sda °");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::report::{Report, html};
 use crate::text::{self, Form};
 use crate::trace::Trace;
 use anyhow::Context as _;
+use std::io::{self, Write as _};
 
 /// Reads a trace, explains it and shows the report.
 ///
@@ -44,7 +45,10 @@ pub(super) fn show_as(
         ReportFormat::Markdown => show(&report.markdown(), Form::Plain),
         ReportFormat::Html => {
             let mut gathered = gathered.unwrap_or_default();
-            show(&gathered.page(report)?, Form::Plain)?;
+            // It is free of what a terminal would act on, and is not looked through once more.
+            let page = gathered.page(report)?;
+            let mut out = io::stdout().lock();
+            out.write_all(page.as_bytes()).and_then(|()| out.flush()).context("cannot write the result")?;
             // The program ends, which gives all of its memory back at once.
             std::mem::forget(gathered);
             Ok(())

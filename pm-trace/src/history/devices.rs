@@ -214,9 +214,9 @@ fn natural(name: &str) -> Vec<(&str, u64)> {
     let mut pieces = Vec::new();
     let mut rest = name;
     while !rest.is_empty() {
-        let word = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let word = rest.bytes().position(|byte| byte.is_ascii_digit()).unwrap_or(rest.len());
         let (text, tail) = rest.split_at(word);
-        let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+        let digits = tail.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(tail.len());
         let (number, tail) = tail.split_at(digits);
         pieces.push((text, number.parse().unwrap_or(u64::MAX)));
         rest = tail;

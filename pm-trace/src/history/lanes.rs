@@ -1,9 +1,8 @@
 //! What a lane of the timeline is called, and which lanes findings are about.
 
-use super::{History, Lane};
+use super::{HashSet, History, Lane};
 use crate::diagnose::Finding;
 use crate::event::ObjId;
-use std::collections::HashSet;
 
 /// The lanes that findings are about.
 pub fn marked(findings: &[Finding]) -> HashSet<Lane> {

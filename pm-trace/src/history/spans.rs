@@ -111,15 +111,17 @@ impl Spans {
             Body::StepStart { dev, step, .. } => {
                 self.end_step(*dev, at.0);
                 let label = crate::event::step_label(*step);
-                let begun = self.begin(Lane::Device(*dev), SpanKind::Step(*step), at, label);
-                if let Some((lane, span)) = self.lanes.get_mut(&Lane::Device(*dev)).zip(begun) {
+                if let Some((span, lane)) =
+                    self.begin_in(Lane::Device(*dev), SpanKind::Step(*step), at, label)
+                {
                     lane.step = Some(span);
                 }
             }
             Body::StepEnd { dev, .. } => self.end_step(*dev, at.0),
             Body::CallbackStart { dev, ops, .. } => {
-                let begun = self.begin(Lane::Device(*dev), SpanKind::Callback, at, ops.trim());
-                if let Some((lane, span)) = self.lanes.get_mut(&Lane::Device(*dev)).zip(begun) {
+                if let Some((span, lane)) =
+                    self.begin_in(Lane::Device(*dev), SpanKind::Callback, at, ops.trim())
+                {
                     lane.callback = Some(span);
                 }
             }
@@ -237,6 +239,17 @@ impl Spans {
     }
 
     fn begin(&mut self, lane: Lane, kind: SpanKind, at: (Nanos, u32), label: &str) -> Option<u32> {
+        self.begin_in(lane, kind, at, label).map(|(span, _)| span)
+    }
+
+    /// Begins a bar; its number, and its lane.
+    fn begin_in(
+        &mut self,
+        lane: Lane,
+        kind: SpanKind,
+        at: (Nanos, u32),
+        label: &str,
+    ) -> Option<(u32, &mut OfLane)> {
         if self.spans.len() >= MOST {
             self.left += 1;
             return None;
@@ -257,7 +270,7 @@ impl Spans {
             self.order.push(lane);
         }
         of_lane.spans.push(number);
-        Some(number)
+        Some((number, of_lane))
     }
 
     fn end(&mut self, span: u32, time: Nanos) {

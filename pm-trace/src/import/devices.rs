@@ -120,6 +120,8 @@ impl Devices {
             return None;
         }
         let id = ids.id(ADDRESSES + self.count as u64)?;
+        // Nearly always it is the only one.
+        of_name.reserve_exact(1);
         of_name.push(Known { id, driver, parent, only_named });
         self.count += 1;
         Some(id)

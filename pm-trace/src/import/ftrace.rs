@@ -9,11 +9,13 @@
 //! A task's name may hold anything but a line break, so a line is read from the first place on that looks like what
 //! follows the name.
 
-use super::lines::{rsplit_once, split_once};
+use super::grammar;
+use super::lines::split_once;
 use crate::event::{Comm, Nanos, TaskRef};
 
-/// Longest word that stands between the CPU and the time.
-const LONGEST_WORD: usize = 48;
+/// Most bytes looked at for the end of a CPU's number, and of the time behind it.
+const LONGEST_CPU: usize = 12;
+const LONGEST_TIME: usize = 80;
 
 /// An event in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,17 +87,12 @@ fn remark(line: &str) -> Option<Remark> {
 fn in_columns(line: &str) -> Option<Record<'_>> {
     memchr::memchr_iter(b'[', line.as_bytes()).find_map(|at| {
         let task = task(without_tgid(line[..at].trim_ascii_end()))?;
-        let (cpu, rest) = split_once(&line[at + 1..], "]")?;
-        let cpu = number(cpu)?;
-        let (word, rest) = word(rest)?;
-        let ((time, is_bare), rest) = match word.strip_suffix(':').and_then(time) {
-            Some(time) => (time, rest),
-            None => {
-                let (word, rest) = self::word(rest)?;
-                (time(word.strip_suffix(':')?)?, rest)
-            }
-        };
-        let (name, text) = named(rest)?;
+        let rest = &line[at + 1..];
+        let end = rest.bytes().take(LONGEST_CPU).position(|byte| byte == b']')?;
+        let (cpu, rest) = (number(&rest[..end])?, &rest[end + 1..]);
+        let end = memchr::memchr(b':', &rest.as_bytes()[..rest.len().min(LONGEST_TIME)])?;
+        let (time, is_bare) = time(without_flags(&rest[..end])?)?;
+        let (name, text) = named(&rest[end + 1..])?;
         Some(Record { time, is_bare, cpu, task, name, text })
     })
 }
@@ -122,11 +119,12 @@ fn time(text: &str) -> Option<(Nanos, bool)> {
 
 /// `TASK-PID`, the name perhaps after blanks.
 fn task(text: &str) -> Option<TaskRef> {
-    let (name, pid) = rsplit_once(text, "-")?;
+    // It is a few bytes away.
+    let end = text.bytes().rposition(|byte| byte == b'-')?;
     // What stands before the name on such a line are blanks, or a name of `<...>` where it was forgotten.
     Some(TaskRef {
-        tid: u32::try_from(digits(pid.as_bytes())?).ok()?,
-        comm: Comm::new(name.trim_ascii_start()),
+        tid: u32::try_from(digits(&text.as_bytes()[end + 1..])?).ok()?,
+        comm: Comm::new(text[..end].trim_ascii_start()),
     })
 }
 
@@ -141,31 +139,23 @@ fn without_tgid(text: &str) -> &str {
     }
 }
 
-/// The next word, and what follows it.
-fn word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_ascii_start();
-    let end = text.bytes().take(LONGEST_WORD).position(|byte| byte.is_ascii_whitespace())?;
-    Some((&text[..end], &text[end..]))
+/// The last word of a text that has another one before it, or none.
+fn without_flags(text: &str) -> Option<&str> {
+    let is_blank = |byte: u8| byte.is_ascii_whitespace();
+    let Some(blank) = text.bytes().rposition(is_blank) else { return Some(text) };
+    let others = text[..blank].trim_ascii();
+    (!others.bytes().any(is_blank)).then(|| &text[blank + 1..])
 }
 
 /// `NAME: TEXT`
 fn named(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_ascii_start();
-    let end = text.bytes().position(|byte| !IS_NAME[usize::from(byte)])?;
-    let rest = text[end..].strip_prefix(':')?;
-    (end > 0).then(|| (&text[..end], rest.trim_ascii()))
+    let end = memchr::memchr(b':', text.as_bytes())?;
+    let (name, rest) = (&text[..end], &text[end + 1..]);
+    // Most are known, which is seen sooner.
+    let is_name = || name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && end > 0;
+    (grammar::place(name).is_some() || is_name()).then(|| (name, rest.trim_ascii()))
 }
-
-/// Which bytes names consist of, for each of them.
-const IS_NAME: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    while byte < u8::MAX {
-        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
-        byte += 1;
-    }
-    table
-};
 
 fn number(text: &str) -> Option<u16> {
     u16::try_from(digits(text.trim_ascii().as_bytes())?).ok()
@@ -220,6 +210,7 @@ mod tests {
             "    kworker/u4:3-173   (    173) [001] .....    12.345678: suspend_resume: dpm_resume[16] begin",
             "    kworker/u4:3-173   (-----) [001] .....    12.345678: suspend_resume: dpm_resume[16] begin",
             "kworker/u4:3-173   [001]    12.345678: suspend_resume:       dpm_resume[16] begin",
+            "kworker/u4:3-173\t[001]\td..2.\t12.345678:\tsuspend_resume:\tdpm_resume[16] begin",
             "    12.345678 |   1)  kworker/u4:3-173   |               |  /* suspend_resume: dpm_resume[16] begin */",
         ] {
             assert_eq!(record(line), Some(expected("dpm_resume[16] begin")), "{line}");
@@ -249,6 +240,9 @@ mod tests {
             "cpus=2",
             " => dpm_resume",
             "  sh-173 [001] .... +12.5: suspend_resume: no time",
+            "  sh-173 [001] .... .... 12.345678: suspend_resume: what should that be",
+            "  sh-173 [001] .... 12.345678 : suspend_resume: a time without its colon",
+            "  sh-173 [001] .... 12.345678: suspend-resume: no name",
             "  sh-173 [001] .... 12.345678: mutex_lock <-device_lock",
             "[   12.345678] PM: suspend entry (deep)",
             "   12.345678 |   1)  sh-173  |               |  dpm_resume() {",

@@ -144,9 +144,10 @@ fn callback_start(text: &str) -> Option<Said<'_>> {
     let event = verb(word)?;
     let (driver, name) = driver_and_name(device)?;
     let device = Named { driver, name, parent: (parent != "none").then_some(parent) };
-    let ops = ops.trim_end();
-    let part = ["late", "noirq", "early"].into_iter().find(|part| ops.split(' ').next() == Some(part));
-    let step = if ops.is_empty() { None } else { step(event, part.unwrap_or_default()) };
+    let ops = ops.trim_ascii_end();
+    let first = split_once(ops, " ").map_or(ops, |(first, _)| first);
+    let part = if matches!(first, "late" | "noirq" | "early") { first } else { "" };
+    let step = if ops.is_empty() { None } else { step(event, part) };
     Some(Said::CallbackStart { device, ops, event, step })
 }
 
@@ -160,7 +161,7 @@ fn callback_end(text: &str) -> Option<Said<'_>> {
 /// Names of drivers have blanks now and then, names of devices hardly ever.
 pub(super) fn driver_and_name(text: &str) -> Option<(&str, &str)> {
     let (driver, name) = rsplit_once(text, " ").unwrap_or(("", text));
-    (!name.is_empty()).then(|| (driver.trim(), name))
+    (!name.is_empty()).then(|| (driver.trim_ascii(), name))
 }
 
 /// `LCB_F_*` by the words of `contention_begin` (include/trace/events/lock.h).

@@ -17,6 +17,8 @@ const FIRST: (usize, usize) = (2048, 96 << 10);
 pub(super) struct Kept {
     events: Vec<Event>,
     texts: String,
+    /// What was lost before an event: its place, and how much. Hardly ever anything is.
+    losses: Vec<(usize, u64)>,
     /// What the log lost since the last of them.
     pub(super) lost: Lost,
     is_full: bool,
@@ -26,7 +28,6 @@ pub(super) struct Kept {
 struct Event {
     time: Nanos,
     task: TaskRef,
-    lost: Option<u64>,
     cpu: u16,
     /// In the grammar.
     place: u8,
@@ -38,7 +39,7 @@ struct Event {
 impl Kept {
     /// Keeps an event, unless all of them take more than `room`: then there is no use in any.
     pub(super) fn push(&mut self, record: &Record<'_>, place: usize, room: usize) {
-        let lost = self.lost.take();
+        let lost = self.lost.take().map(|lost| (self.events.len(), lost));
         let end = u32::try_from(self.texts.len() + record.text.len());
         let (Ok(end), Ok(place)) = (end, u8::try_from(place)) else { return self.give_up() };
         if self.is_full || self.size() + size_of::<Event>() + record.text.len() > room {
@@ -50,7 +51,8 @@ impl Kept {
         }
         self.texts.push_str(record.text);
         let &Record { time, is_bare, cpu, task, .. } = record;
-        self.events.push(Event { time, task, lost, cpu, place, is_bare, end });
+        self.events.push(Event { time, task, cpu, place, is_bare, end });
+        self.losses.extend(lost);
     }
 
     fn give_up(&mut self) {
@@ -59,19 +61,21 @@ impl Kept {
 
     /// Bytes that they take.
     pub(super) fn size(&self) -> usize {
-        self.events.len() * size_of::<Event>() + self.texts.len()
+        size_of_val(&*self.events) + self.texts.len() + size_of_val(&*self.losses)
     }
 
     /// Each event, its place in the grammar and what was lost before it; `None` if the log has to be read again.
     pub(super) fn events(&self) -> Option<impl Iterator<Item = (Record<'_>, usize, Option<u64>)>> {
         let mut start = 0;
-        let each = move |event: &Event| {
+        let mut losses = self.losses.iter().peekable();
+        let each = move |(number, event): (usize, &Event)| {
             let end = event.end as usize;
             let text = &self.texts[std::mem::replace(&mut start, end)..end];
-            let &Event { time, task, lost, cpu, place, is_bare, .. } = event;
+            let &Event { time, task, cpu, place, is_bare, .. } = event;
             let place = usize::from(place);
+            let lost = losses.next_if(|(before, _)| *before == number).map(|(_, lost)| *lost);
             (Record { time, is_bare, cpu, task, name: EVENTS[place].event, text }, place, lost)
         };
-        (!self.is_full).then(|| self.events.iter().map(each))
+        (!self.is_full).then(|| self.events.iter().enumerate().map(each))
     }
 }

@@ -85,19 +85,31 @@ pub(super) fn text(line: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
 }
 
-/// `str::split_once` for each line of a log: without preparing a search. `by` begins with an ASCII character, which is
-/// looked for.
+/// `str::split_once` for each line of a log: without preparing a search, which takes longer than the few bytes that are
+/// looked through. `by` begins with an ASCII character.
 pub(super) fn split_once<'a>(text: &'a str, by: &str) -> Option<(&'a str, &'a str)> {
-    let bytes = text.as_bytes();
-    let mut places = memchr::memchr_iter(*by.as_bytes().first()?, bytes);
-    places.find(|&at| bytes[at..].starts_with(by.as_bytes())).map(|at| (&text[..at], &text[at + by.len()..]))
+    let (bytes, by) = (text.as_bytes(), by.as_bytes());
+    let mut from = 0;
+    loop {
+        let at = from + bytes[from..].iter().position(|&byte| byte == by[0])?;
+        if bytes[at..].starts_with(by) {
+            return Some((&text[..at], &text[at + by.len()..]));
+        }
+        from = at + 1;
+    }
 }
 
 /// The same from the end.
 pub(super) fn rsplit_once<'a>(text: &'a str, by: &str) -> Option<(&'a str, &'a str)> {
-    let bytes = text.as_bytes();
-    let mut places = memchr::memrchr_iter(*by.as_bytes().first()?, bytes);
-    places.find(|&at| bytes[at..].starts_with(by.as_bytes())).map(|at| (&text[..at], &text[at + by.len()..]))
+    let (bytes, by) = (text.as_bytes(), by.as_bytes());
+    let mut to = bytes.len();
+    loop {
+        let at = bytes[..to].iter().rposition(|&byte| byte == by[0])?;
+        if bytes[at..].starts_with(by) {
+            return Some((&text[..at], &text[at + by.len()..]));
+        }
+        to = at;
+    }
 }
 
 #[cfg(test)]

@@ -126,9 +126,9 @@ pub(crate) fn insert_capped<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: 
 }
 
 /// A string from an event, cut to a size that a table can afford.
-pub(crate) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> &str {
     const LEN: usize = 128;
-    crate::text::cut(text, LEN).to_owned()
+    crate::text::cut(text, LEN)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub struct Device {
 #[derive(Clone, Debug)]
 pub struct CallbackRun {
     /// Whose: `bus`, `driver`, ...
-    pub ops: String,
+    pub ops: Arc<str>,
     /// Its start.
     pub start: At,
     /// The task that runs it.

@@ -27,7 +27,7 @@ pub(super) fn apply(model: &mut Model, event: &Event, at: At) {
     }
     match &event.body {
         Body::Symbol { id, name, module } => {
-            let symbol = Symbol { name: short(name), module: short(module) };
+            let symbol = Symbol { name: short(name).to_owned(), module: short(module).to_owned() };
             if let Some(slot) = model.symbols.entry(*id, || symbol.clone()) {
                 *slot = symbol;
             }
@@ -227,8 +227,8 @@ fn loss(model: &mut Model, body: &Body, at: At) {
             model.loss.lost = model.loss.lost.saturating_add(*records);
             model.loss.last_lost = Some(at);
             let hook = short(hook);
-            if model.loss.hooks.len() < HOOKS || model.loss.hooks.contains_key(&hook) {
-                let count = model.loss.hooks.entry(hook).or_default();
+            if model.loss.hooks.len() < HOOKS || model.loss.hooks.contains_key(hook) {
+                let count = model.loss.hooks.entry(hook.to_owned()).or_default();
                 *count = count.saturating_add(*records);
             }
             if let Some(transition) = &mut current {
@@ -237,7 +237,7 @@ fn loss(model: &mut Model, body: &Body, at: At) {
         }
         Body::Undecoded { records, reason } => {
             if model.loss.undecoded == 0 {
-                model.loss.reason = short(reason);
+                model.loss.reason = short(reason).to_owned();
             }
             model.loss.undecoded = model.loss.undecoded.saturating_add(*records);
             if let Some(transition) = &mut current {

@@ -3,6 +3,7 @@
 use super::At;
 use super::work::QueuedBy;
 use crate::event::{DeviceWaitKind, LockKind, Nanos, ObjId, Power, Stack, Step, SymId, TaskRef};
+use std::sync::Arc;
 
 /// Most contexts kept per task.
 pub(crate) const CONTEXTS: usize = 16;
@@ -85,7 +86,7 @@ pub enum Context {
         /// The device.
         dev: ObjId,
         /// Whose callback.
-        ops: String,
+        ops: Arc<str>,
     },
     /// Error handling of an ATA port.
     AtaEh {

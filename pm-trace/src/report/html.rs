@@ -8,6 +8,7 @@
 mod bars;
 mod chain;
 mod graph;
+mod json;
 pub(crate) mod shell;
 mod tree;
 mod view;
@@ -22,19 +23,9 @@ use crate::history::History;
 use crate::model::Model;
 use crate::trace::Session;
 use askama::Template;
-use serde_json::value::{RawValue, to_raw_value};
-use shell::{STYLE, policy, without_unsafe};
+use shell::{REPORT_SCRIPT as SCRIPT, STYLE, policy, without_unsafe};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// The script, in the order in which its parts need each other.
-const SCRIPT: &str = concat!(
-    include_str!("html/data.js"),
-    include_str!("html/theme.js"),
-    include_str!("html/timeline.js"),
-    include_str!("html/links.js"),
-    include_str!("html/page.js")
-);
 
 /// What the page shows besides the report. It takes the events in as they come, like the analysis.
 #[derive(Clone, Debug, Default)]
@@ -145,7 +136,7 @@ impl Gather {
         let page = Page {
             policy: policy(&[STYLE], &[SCRIPT]),
             styles: [STYLE],
-            script: SCRIPT,
+            script: SCRIPT.text,
             report,
             verdict: verdict(report),
             known: worst(report).and_then(|found| found.known_issue.as_ref()).map(finding::known),
@@ -156,10 +147,10 @@ impl Gather {
             figures: text::trace_figures(report),
             waits: view::waits(model, &waits),
             tree: tree::rows(model, &waits, report),
-            data: to_raw_value(&data).map_err(askama::Error::Json)?,
+            data: json::json(&data).map_err(askama::Error::Json)?,
         };
         // The parts that are known to be large, and about as much again for tree and lists.
-        let large = STYLE.len() + SCRIPT.len() + page.data.get().len();
+        let large = STYLE.text.len() + SCRIPT.text.len() + page.data.len();
         let mut text = String::with_capacity(large + large / 2);
         page.render_into(&mut text)?;
         Ok(without_unsafe(text))
@@ -173,7 +164,7 @@ fn happened(times: &mut Option<(Nanos, Nanos)>, event: &Event) {
 
 /// Notes whom the event's task waits for, if the event began a wait.
 fn begun(waits: &mut BTreeMap<u32, Awaited>, event: &Event, model: &Model) {
-    let wait = model.task(event.task.tid).and_then(|task| task.wait.as_ref());
+    let wait = model.wait(event.task.tid);
     if wait.is_some_and(|wait| wait.at.event + 1 == model.events()) {
         note(waits, event.task.tid, model);
     }
@@ -181,7 +172,7 @@ fn begun(waits: &mut BTreeMap<u32, Awaited>, event: &Event, model: &Model) {
 
 /// Notes whom the task waits for now.
 fn note(waits: &mut BTreeMap<u32, Awaited>, tid: u32, model: &Model) {
-    let Some(wait) = model.task(tid).and_then(|task| task.wait.as_ref()) else { return };
+    let Some(wait) = model.wait(tid) else { return };
     if let (Some(awaited), Ok(event)) = (awaited(model, tid), u32::try_from(wait.at.event)) {
         waits.insert(event, awaited);
     }
@@ -210,7 +201,7 @@ fn verdict(report: &Report) -> String {
 #[template(path = "page.html")]
 struct Page<'a> {
     policy: String,
-    styles: [&'static str; 1],
+    styles: [shell::Part; 1],
     script: &'static str,
     report: &'a Report,
     verdict: String,
@@ -222,8 +213,7 @@ struct Page<'a> {
     machine: Vec<(&'static str, String)>,
     figures: String,
     waits: Vec<view::WaitView>,
-    tree: Vec<tree::TreeRow>,
-    /// In JSON already: the template looks for what must not stand in a page in all of it at once, rather than in each
-    /// number as it is made.
-    data: Box<RawValue>,
+    tree: Vec<tree::TreeRow<'a>>,
+    /// In JSON that is safe in a page.
+    data: String,
 }

@@ -5,14 +5,13 @@ use super::text::{cycle_cells, head, kernel_head, kernel_rows, remark, told_line
 use super::{CycleRow, KernelRow, Summary};
 use crate::diagnose::seconds;
 use crate::event::Nanos;
-use crate::report::html::shell::{STYLE, THEME, policy, without_unsafe};
+use crate::report::html::shell::{self, Part, STYLE, THEME, policy, without_unsafe};
 use askama::Template;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-pub(super) const STYLES: [&str; 2] = [STYLE, include_str!("summary.css")];
-/// The page has nothing to draw anew when its colours change.
-pub(super) const SCRIPTS: [&str; 2] = [THEME, "colours(() => {})();"];
+pub(super) const STYLES: [Part; 2] = [STYLE, shell::SUMMARY_STYLE];
+pub(super) const SCRIPTS: [Part; 2] = [THEME, shell::SUMMARY_SCRIPT];
 /// Size of a picture, and room for the figures at its left, in pixels.
 const WIDTH: u64 = 900;
 const HEIGHT: u64 = 170;
@@ -26,8 +25,8 @@ const LEVELS: u64 = 4;
 #[template(path = "summary.html")]
 struct SummaryPage {
     policy: String,
-    styles: [&'static str; 2],
-    scripts: [&'static str; 2],
+    styles: [Part; 2],
+    scripts: [Part; 2],
     verdict: String,
     class: &'static str,
     kernels: Vec<KernelView>,

@@ -7,7 +7,7 @@ use crate::diagnose::Kind;
 /// Without style and scripts: what is markup by the page's own will.
 fn markup(page: &str) -> String {
     let parts = html::STYLES.iter().chain(&html::SCRIPTS);
-    parts.fold(page.to_owned(), |page, part| page.replace(part, ""))
+    parts.fold(page.to_owned(), |page, part| page.replace(part.text, ""))
 }
 
 /// A file, a device or a kernel may be called anything. None of it may become markup, a script or a request.

@@ -1,6 +1,7 @@
 //! Text in lines of bounded width.
 
 use crate::text;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Columns of a page unless the terminal has fewer.
@@ -43,22 +44,26 @@ impl Page {
 
     /// Like [`Page::paragraph`], with later lines indented by `indent`.
     pub fn wrapped(&mut self, first: &str, indent: usize, body: &str) {
-        let mut line = clip(&text::line(first), self.width);
+        let mut line = clip(&text::line(first), self.width).to_owned();
         let mut is_fresh = true;
-        for word in words(&text::line(body)) {
-            let mut rest: Vec<char> = word.chars().collect();
+        let body = text::line(body);
+        for word in words(&body) {
+            let mut rest = &*word;
             while !rest.is_empty() {
                 let used = line.chars().count() + usize::from(!is_fresh);
                 let room = self.width.saturating_sub(used);
-                if rest.len() <= room {
+                if clip(rest, room) == rest {
                     if !is_fresh {
                         line.push(' ');
                     }
-                    line.extend(rest.drain(..));
+                    line.push_str(rest);
+                    rest = "";
                     is_fresh = false;
                 } else if is_fresh && line.chars().count() <= indent {
                     // Longer than a whole line: it is cut into pieces.
-                    line.extend(rest.drain(..room.clamp(1, rest.len())));
+                    let piece = clip(rest, room.max(1));
+                    line.push_str(piece);
+                    rest = &rest[piece.len()..];
                     self.line(&line);
                     line = " ".repeat(indent);
                 } else {
@@ -115,24 +120,25 @@ impl Page {
 }
 
 /// The words of a text; a number and its unit (`+0.32 s`) are one.
-fn words(text: &str) -> Vec<String> {
+fn words(text: &str) -> Vec<Cow<'_, str>> {
     let is_number = |word: &str| {
         let digits = word.trim_start_matches(['+', '-', '(']);
         digits.starts_with(|c: char| c.is_ascii_digit())
     };
     let is_unit = |word: &str| matches!(word.trim_end_matches([',', '.', ';', ':', ')']), "s" | "ms");
-    let mut words: Vec<String> = Vec::new();
+    let mut words: Vec<Cow<'_, str>> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         match words.last_mut() {
-            Some(last) if is_unit(word) && is_number(last) => *last = format!("{last} {word}"),
-            _ => words.push(word.to_owned()),
+            Some(last) if is_unit(word) && is_number(last) => *last = Cow::Owned(format!("{last} {word}")),
+            _ => words.push(Cow::Borrowed(word)),
         }
     }
     words
 }
 
-fn clip(text: &str, width: usize) -> String {
-    text.chars().take(width).collect()
+/// So many characters at most.
+fn clip(text: &str, width: usize) -> &str {
+    text.char_indices().nth(width).map_or(text, |(end, _)| &text[..end])
 }
 
 #[cfg(test)]

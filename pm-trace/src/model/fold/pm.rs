@@ -18,7 +18,7 @@ const TRANSITIONS: usize = 4096;
 
 pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     match body {
-        Body::Phase { action, value, start } => phase(model, who, &short(action), *value, *start, at),
+        Body::Phase { action, value, start } => phase(model, who, short(action), *value, *start, at),
         Body::Device(info) => describe(model, info, at),
         Body::Link { supplier, consumer, flags, status } => {
             let link = Link { supplier: *supplier, flags: *flags, status: *status };
@@ -43,9 +43,11 @@ pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
             step_start(model, *dev, *step, run, *power);
         }
         Body::StepEnd { dev, power } => step_end(model, *dev, *power, at),
-        Body::CallbackStart { dev, ops, .. } => callback_start(model, who, *dev, short(ops.trim()), at),
+        Body::CallbackStart { dev, ops, .. } => {
+            callback_start(model, who, *dev, short(ops.trim()).into(), at);
+        }
         Body::CallbackEnd { dev, error } => callback_end(model, who, *dev, *error, at),
-        Body::WakeupSource { name, active } => wakeup(model, &short(name), *active, at),
+        Body::WakeupSource { name, active } => wakeup(model, short(name), *active, at),
         Body::DeviceWait { dev, target, why } => {
             if let (DeviceWaitKind::Explicit, Some(target)) = (why, target)
                 && let Some(transition) = model.transitions.last_mut()
@@ -178,10 +180,10 @@ fn describe(model: &mut Model, info: &DeviceInfo, at: At) {
         device.info = Some(Arc::new(DeviceInfo {
             dev,
             parent,
-            name: short(&info.name),
-            bus: short(&info.bus),
-            class: short(&info.class),
-            driver: short(&info.driver),
+            name: short(&info.name).to_owned(),
+            bus: short(&info.bus).to_owned(),
+            class: short(&info.class).to_owned(),
+            driver: short(&info.driver).to_owned(),
             power,
             lock,
             completion,
@@ -292,7 +294,7 @@ fn removed(model: &mut Model, dev: ObjId) {
     transition.to_resume = transition.to_resume.saturating_sub(u32::from(was_suspended.is_some()));
 }
 
-fn callback_start(model: &mut Model, who: TaskRef, dev: ObjId, ops: String, at: At) {
+fn callback_start(model: &mut Model, who: TaskRef, dev: ObjId, ops: Arc<str>, at: At) {
     let Some(device) = device(model, dev) else { return };
     device.callback = Some(CallbackRun { ops: ops.clone(), start: at, task: who });
     if let Some(step) = device.current

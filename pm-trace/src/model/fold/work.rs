@@ -10,7 +10,7 @@ pub(super) fn apply(model: &mut Model, who: TaskRef, body: &Body, at: At) {
     match body {
         Body::WorkQueued { work, function, workqueue, wq_flags, queue, max_active, interrupt } => {
             let (name, flags, max_active) = (short(workqueue), *wq_flags, *max_active);
-            let on = queue.map(|queue| WorkQueue { queue, name, flags, max_active });
+            let on = queue.map(|queue| WorkQueue { queue, name: name.to_owned(), flags, max_active });
             let by = QueuedBy { workqueue: on, ..queued_by(model, who, at, *interrupt) };
             queued(model, *work, *function, by);
         }

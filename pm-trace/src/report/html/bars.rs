@@ -9,10 +9,11 @@ use crate::history::{History, Lane, Span, SpanKind, Spans, marked};
 use crate::report::Report;
 use crate::text;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// Tables that are asked for each bar or lane.
 type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+type HashSet<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
 
 /// Most bars in a page; of more, the shortest are left out, since they are the least visible.
 const MOST: usize = 400_000;
@@ -102,9 +103,13 @@ pub(super) fn data(
         places: vec![None; history.spans().labels().len()],
         waits: BTreeMap::new(),
     };
+    let mut spans: Vec<&Span> = Vec::new();
     for &lane in &order {
+        spans.clear();
+        spans.extend(history.spans().of(lane));
+        spans.sort_by_key(|span| (span.start, span.kind));
         let mark = u8::from(marked.contains(&lane)) | u8::from(on_path.contains(&lane)) << 1;
-        page.lane(history, lane, mark);
+        page.lane(history, lane, &spans, mark);
     }
     page.data.arrows = page
         .waits
@@ -175,12 +180,10 @@ struct Filler {
 }
 
 impl Filler {
-    fn lane(&mut self, history: &History, lane: Lane, mark: u8) {
-        let spans = history.spans();
-        let mut spans_of: Vec<&Span> = spans.of(lane).collect();
-        spans_of.sort_by_key(|span| (span.start, span.kind));
+    /// A lane with its bars in the order of their starts.
+    fn lane(&mut self, history: &History, lane: Lane, spans: &[&Span], mark: u8) {
         let (mut before, mut count) = (self.origin, 0);
-        for span in spans_of {
+        for span in spans {
             if length(span) < self.shortest {
                 self.data.left.0 += 1;
                 self.data.left.1 = self.data.left.1.max(length(span));
@@ -193,7 +196,7 @@ impl Filler {
             bars.lengths.push(span.end.map_or(-1, |end| signed(end.saturating_sub(span.start))));
             before = span.start.max(before);
             count += 1;
-            let label = self.label(spans, span);
+            let label = self.label(history.spans(), span);
             self.data.bars.labels.push(label);
             if span.kind == SpanKind::Wait
                 && (matches!(lane, Lane::Device(_)) || !self.waits.contains_key(&span.event))
@@ -201,8 +204,9 @@ impl Filler {
                 self.waits.insert(span.event, (number, lane));
             }
         }
-        let name = history.lane_name(lane);
-        self.data.lanes.names.push(text::line(text::cut(&name, NAME)).into_owned());
+        let mut name = history.lane_name(lane);
+        name.truncate(name.floor_char_boundary(NAME));
+        self.data.lanes.names.push(text::in_a_line(name));
         let (kind, id) = match lane {
             Lane::Phases => (0, 0),
             Lane::Device(dev) => (1, dev.0),

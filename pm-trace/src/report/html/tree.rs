@@ -1,6 +1,7 @@
 //! The device tree as nested lists that open and close without a script.
 
 use crate::diagnose::{Waits, seconds};
+use crate::event::DeviceInfo;
 use crate::history::DeviceView;
 use crate::model::Model;
 use crate::report::Report;
@@ -10,12 +11,12 @@ use std::collections::BTreeSet;
 const OPEN: usize = 400;
 
 /// A device.
-pub(super) struct TreeRow {
+pub(super) struct TreeRow<'a> {
     /// Its id, which links lead to.
     pub(super) dev: u32,
-    pub(super) name: String,
+    pub(super) name: &'a str,
     /// Its driver, bus or class.
-    pub(super) sort: String,
+    pub(super) sort: &'a str,
     /// Where it stands in words.
     pub(super) state: &'static str,
     /// The longest callback; empty if there was none.
@@ -31,13 +32,13 @@ pub(super) struct TreeRow {
 }
 
 /// The tree of all devices at the end of the trace.
-pub(super) fn rows(model: &Model, waits: &Waits, report: &Report) -> Vec<TreeRow> {
+pub(super) fn rows<'a>(model: &'a Model, waits: &Waits, report: &Report) -> Vec<TreeRow<'a>> {
     let rows = DeviceView::default().rows(model, waits);
     let found: BTreeSet<u32> =
         report.findings.iter().flat_map(|found| &found.devices).map(|dev| dev.id).collect();
     let critical: BTreeSet<u32> = super::bars::critical_devices(report).collect();
     let few = rows.len() <= OPEN;
-    let mut out: Vec<TreeRow> = Vec::with_capacity(rows.len());
+    let mut out: Vec<TreeRow<'a>> = Vec::with_capacity(rows.len());
     // Places of the devices whose lists are open.
     let mut open: Vec<usize> = Vec::new();
     for (place, row) in rows.iter().enumerate() {
@@ -46,7 +47,7 @@ pub(super) fn rows(model: &Model, waits: &Waits, report: &Report) -> Vec<TreeRow
         let depth = usize::from(row.depth);
         let parent = next > depth;
         let info = model.device(row.dev).and_then(|device| device.info.as_ref());
-        let text = |get: fn(&crate::event::DeviceInfo) -> &String| info.map_or("", |info| get(info));
+        let text = |get: fn(&'a DeviceInfo) -> &'a String| info.map_or("", |info| get(info));
         let sorts = [text(|i| &i.driver), text(|i| &i.bus), text(|i| &i.class)];
         let mark = match row.dev.0 {
             dev if found.contains(&dev) => "found",
@@ -58,8 +59,8 @@ pub(super) fn rows(model: &Model, waits: &Waits, report: &Report) -> Vec<TreeRow
         }
         out.push(TreeRow {
             dev: row.dev.0,
-            name: text(|info| &info.name).to_owned(),
-            sort: sorts.into_iter().find(|sort| !sort.is_empty()).unwrap_or_default().to_owned(),
+            name: text(|info| &info.name),
+            sort: sorts.into_iter().find(|sort| !sort.is_empty()).unwrap_or_default(),
             state: row.standing.state.words(),
             callback: if row.standing.callback > 0 { seconds(row.standing.callback) } else { String::new() },
             mark,

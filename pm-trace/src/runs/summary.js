@@ -1,0 +1,2 @@
+// The page has nothing to draw anew when its colours change.
+colours(() => {})();
