@@ -15,10 +15,7 @@ use crate::kernel::layout::Layout;
 use aya::Ebpf;
 use aya::maps::Map;
 use aya_obj::Object;
-use aya_obj::generated::{
-    BPF_ALU64, BPF_CALL, BPF_DW, BPF_EXIT, BPF_IMM, BPF_JMP, BPF_K, BPF_LD, BPF_MOV, BPF_PSEUDO_FUNC,
-    BPF_PSEUDO_MAP_FD, BPF_X, bpf_func_id, bpf_insn,
-};
+use aya_obj::generated::{BPF_DW, BPF_IMM, BPF_LD, BPF_PSEUDO_FUNC, bpf_insn};
 use pm_trace_common::hook::Hook;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
@@ -150,8 +147,7 @@ fn descriptor(map: &Map) -> Option<RawFd> {
 /// The dispatcher: `bpf_tail_call(ctx, programs, bpf_get_attach_cookie(ctx))`.
 fn dispatcher(programs: RawFd) -> [bpf_insn; 9] {
     use aya_obj::generated::{
-        BPF_ALU64, BPF_CALL, BPF_DW, BPF_EXIT, BPF_IMM, BPF_JMP, BPF_K, BPF_LD, BPF_MOV, BPF_PSEUDO_MAP_FD,
-        BPF_X,
+        BPF_ALU64, BPF_CALL, BPF_EXIT, BPF_JMP, BPF_K, BPF_MOV, BPF_PSEUDO_MAP_FD, BPF_X,
         bpf_func_id::{BPF_FUNC_get_attach_cookie, BPF_FUNC_tail_call},
     };
     let instruction = |code: u32, to: u8, from: u32, imm: i32| bpf_insn {
@@ -165,12 +161,12 @@ fn dispatcher(programs: RawFd) -> [bpf_insn; 9] {
     let call = |function: u32| instruction(BPF_JMP | BPF_CALL, 0, 0, function as i32);
     [
         copy(6, 1),
-        call(bpf_func_id::BPF_FUNC_get_attach_cookie as u32),
+        call(BPF_FUNC_get_attach_cookie as u32),
         copy(1, 6),
         instruction(BPF_LD | BPF_IMM | BPF_DW, 2, BPF_PSEUDO_MAP_FD, programs),
         instruction(0, 0, 0, 0),
         copy(3, 0),
-        call(bpf_func_id::BPF_FUNC_tail_call as u32),
+        call(BPF_FUNC_tail_call as u32),
         // Where the array has no program.
         instruction(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0),
         instruction(BPF_JMP | BPF_EXIT, 0, 0, 0),
