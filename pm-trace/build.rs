@@ -77,14 +77,22 @@ fn parts() -> anyhow::Result<String> {
     Ok(code)
 }
 
-/// Removes debug sections: the kernel's type information was made from them and stays, but the loader would
-/// parse them at every start.
+/// Removes what the loader and the kernel would parse at every start, and nothing needs: debug sections (the types in
+/// `.BTF` were made from them), places that are only relocated where objects are linked, and source lines, of
+/// which the kernel would check and move thousands.
 fn strip(path: &Path) -> anyhow::Result<()> {
     let data = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
     let mut builder = object::build::elf::Builder::read(&*data)?;
-    let debug = |name: &[u8]| name.starts_with(b".debug") || name.starts_with(b".rel.debug");
+    let unneeded = |name: &[u8]| {
+        [&b".debug"[..], b".rel.debug", b".rel.BTF"].iter().any(|start| name.starts_with(start))
+    };
     for section in &mut builder.sections {
-        section.delete = debug(&section.name);
+        section.delete = unneeded(&section.name);
+        if section.name[..] == b".BTF.ext"[..]
+            && let object::build::elf::SectionData::Data(data) = &section.data
+        {
+            section.data = object::build::elf::SectionData::Data(without_lines(data)?.into());
+        }
     }
     // LLVM keeps the names of sections together with those of symbols; the writer wants a table for them.
     let names = builder.sections.add();
@@ -95,6 +103,30 @@ fn strip(path: &Path) -> anyhow::Result<()> {
     let mut stripped = Vec::new();
     builder.write(&mut stripped)?;
     fs::write(path, stripped).with_context(|| format!("writing {}", path.display()))
+}
+
+/// `.BTF.ext` without source lines (Documentation/bpf/btf.rst). What it says of functions stays: the kernel demands it
+/// of programs with callbacks.
+fn without_lines(ext: &[u8]) -> anyhow::Result<Vec<u8>> {
+    const HEADER_LEN: usize = 4;
+    const LINES: usize = 16;
+    const LINES_LEN: usize = 20;
+    const RELOCATIONS: usize = 24;
+    const RELOCATIONS_LEN: usize = 28;
+    let word = |at: usize| -> anyhow::Result<usize> {
+        let bytes = ext.get(at..at + 4).context(".BTF.ext is cut short")?;
+        Ok(u32::from_ne_bytes(bytes.try_into()?) as usize)
+    };
+    if word(HEADER_LEN)? <= RELOCATIONS_LEN || word(RELOCATIONS_LEN)? != 0 {
+        bail!(
+            ".BTF.ext has another header than is known, or relocations, which stand behind the source lines"
+        );
+    }
+    let end = word(HEADER_LEN)? + word(LINES)?;
+    let mut rest = ext.get(..end).context(".BTF.ext is cut short")?.to_vec();
+    rest[LINES_LEN..LINES_LEN + 4].fill(0);
+    rest.copy_within(LINES..LINES + 4, RELOCATIONS);
+    Ok(rest)
 }
 
 fn toolchain() -> anyhow::Result<String> {

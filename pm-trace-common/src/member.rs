@@ -2,7 +2,9 @@
 //!
 //! rustc emits no CO-RE relocations, so the collector resolves each member in the running kernel's BTF and
 //! hands the offsets over as a read-only global, one word per [`Member`]. A program asks for a member by its
-//! id and gets `None` where the kernel has none: a wrong offset is impossible, a missing one is visible.
+//! id; one that the kernel does not have reads as 0, like what cannot be read.
+
+use crate::pm::power;
 
 /// Value of a member that this kernel does not have, or has with another type.
 pub const MISSING: u32 = u32::MAX;
@@ -142,4 +144,133 @@ pub struct KernelFacts {
     pub request_size: u32,
     /// 1 if `scsi_rescan_device` takes a `struct scsi_device *`, 0 if a `struct device *`.
     pub rescan_takes_sdev: u32,
+}
+
+/// The bits of `dev->power` that programs send: the member, the [`power`] value, and whether diagnosis rests on it.
+pub const POWER_BITS: [(Member, u32, bool); 8] = [
+    (Member::DeviceSuspended, power::SUSPENDED, true),
+    (Member::DeviceLateSuspended, power::LATE_SUSPENDED, true),
+    (Member::DeviceNoirqSuspended, power::NOIRQ_SUSPENDED, true),
+    // Bits that explain, but that no verdict rests on.
+    (Member::DevicePrepared, power::PREPARED, false),
+    (Member::DeviceAsync, power::ASYNC, false),
+    (Member::DeviceDirectComplete, power::DIRECT_COMPLETE, false),
+    (Member::DeviceIgnoreChildren, power::IGNORE_CHILDREN, false),
+    (Member::DeviceSyscore, power::SYSCORE, false),
+];
+
+/// How far into its structure something is, so that no program has to ask whether it is there: the kernel would remove
+/// from each what is never reached, at the price of moving all the rest.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Offset in bytes (bits for [`Shape::Bit`]), or [`MISSING`].
+    pub offset: u32,
+    /// 1, by which an address is multiplied; 0 if it is missing, which makes NULL of the address.
+    pub there: u32,
+}
+
+impl Reach {
+    /// What is missing.
+    pub const NONE: Self = Self { offset: MISSING, there: 0 };
+
+    /// What is at this offset, or [`MISSING`].
+    pub const fn of(offset: u32) -> Self {
+        Self { offset, there: (offset != MISSING) as u32 }
+    }
+}
+
+/// Where the bits of `dev->power` are, worked out for the reason of [`Reach`].
+///
+/// The bits lie close together, so one read of 8 bytes serves them all; a bit that lies elsewhere counts as missing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PowerPlaces {
+    /// The 8 bytes in `struct device`.
+    pub base: Reach,
+    /// For each of [`POWER_BITS`]: its place in the 8 bytes, and [`PowerPlaces::PRESENT`]; 0 if it is missing.
+    pub bits: [u32; POWER_BITS.len()],
+    /// [`power::UNKNOWN`] if one is missing that diagnosis rests on, else 0.
+    pub missing: u32,
+}
+
+impl PowerPlaces {
+    /// Number of the bit that says that a bit is there, above those of its place.
+    pub const PRESENT: u32 = 6;
+
+    /// What nothing is known of.
+    pub const NONE: Self = Self { base: Reach::NONE, bits: [0; POWER_BITS.len()], missing: power::UNKNOWN };
+
+    /// Works it out.
+    pub fn of(facts: &KernelFacts) -> Self {
+        let first = facts.members[Member::DeviceSuspended as usize];
+        if first == MISSING {
+            return Self::NONE;
+        }
+        // A little before, since it is not the first of them.
+        let base = (first / 8).saturating_sub(2);
+        let mut places = Self { base: Reach::of(base), bits: [0; POWER_BITS.len()], missing: 0 };
+        for (place, (member, _, needed)) in places.bits.iter_mut().zip(POWER_BITS) {
+            match facts.members[member as usize].checked_sub(base * 8) {
+                Some(bit) if bit < u64::BITS => *place = bit | 1 << Self::PRESENT,
+                _ if needed => places.missing = power::UNKNOWN,
+                _ => {}
+            }
+        }
+        places
+    }
+}
+
+/// What is handed over to the programs.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Handed {
+    /// Where each [`Member`] is.
+    pub members: [Reach; Member::COUNT],
+    /// [`KernelFacts::request_size`]
+    pub request_size: u32,
+    /// [`KernelFacts::rescan_takes_sdev`]
+    pub rescan_takes_sdev: u32,
+    /// Where the bits of `dev->power` are.
+    pub power: PowerPlaces,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(bits: &[(Member, u32)]) -> KernelFacts {
+        let mut facts =
+            KernelFacts { members: [MISSING; Member::COUNT], request_size: 0, rescan_takes_sdev: 0 };
+        for &(member, bit) in bits {
+            facts.members[member as usize] = bit;
+        }
+        facts
+    }
+
+    #[test]
+    fn bits_of_power_are_found_in_the_eight_bytes_around_them() {
+        let known = [
+            (Member::DeviceSuspended, 804),
+            (Member::DeviceLateSuspended, 806),
+            (Member::DeviceNoirqSuspended, 805),
+            (Member::DevicePrepared, 785),
+            (Member::DeviceAsync, 783),
+            (Member::DeviceSyscore, 784 + 64),
+        ];
+        let places = PowerPlaces::of(&facts(&known));
+        let there = |bit| bit | 1 << PowerPlaces::PRESENT;
+        assert_eq!(places.base, Reach { offset: 98, there: 1 });
+        // Those just before and behind the 8 bytes, and those this kernel does not have, count as missing.
+        assert_eq!(places.bits, [there(20), there(22), there(21), there(1), 0, 0, 0, 0]);
+        assert_eq!(places.missing, 0);
+    }
+
+    #[test]
+    fn power_is_unknown_where_a_bit_is_missing_that_diagnosis_rests_on() {
+        let partly = [(Member::DeviceSuspended, 3), (Member::DeviceLateSuspended, 4)];
+        let places = PowerPlaces::of(&facts(&partly));
+        assert_eq!((places.base.offset, places.missing), (0, power::UNKNOWN));
+        assert_eq!(PowerPlaces::of(&facts(&[(Member::DeviceLateSuspended, 4)])), PowerPlaces::NONE);
+    }
 }

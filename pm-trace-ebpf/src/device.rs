@@ -1,47 +1,32 @@
 //! PM state and identity of a device.
 
 use crate::emit::{Hit, enter_again, failure};
-use crate::kernel::{container, embedded, offset, pointer, read, same, string, try_read, word};
+use crate::kernel::{
+    container, embedded, pointer, power_address, power_missing, power_place, read, same, string, try_read,
+    word,
+};
 use crate::maps::DESCRIBED;
 use aya_ebpf::helpers::generated::bpf_loop;
 use core::ffi::c_void;
 use pm_trace_common::control::MAX_LINKS;
 use pm_trace_common::header::kind_types;
 use pm_trace_common::hook::Hook;
-use pm_trace_common::member::Member;
+use pm_trace_common::member::{Member, POWER_BITS, PowerPlaces};
 use pm_trace_common::pm;
 
 /// Reads the bits of `dev->power`; `UNKNOWN` if one that diagnosis rests on cannot be read.
-///
-/// The bits lie close together, so one read of 8 bytes serves them all; a bit that lies elsewhere counts as
-/// missing.
 #[inline(always)]
 pub fn power(dev: u64) -> u32 {
-    let Some(first) = offset(Member::DeviceSuspended) else { return pm::power::UNKNOWN };
-    // A little before, since it is not the first of them.
-    let base = (first / 8).saturating_sub(2);
-    let (word, error) = try_read::<u64>(dev.wrapping_add(base));
+    let (word, error) = try_read::<u64>(power_address(dev));
     // Without branches, as in `crate::kernel`.
-    let mut bits = (error >> 63) as u32 & pm::power::UNKNOWN;
-    macro_rules! add {
-        ($member:ident, $bit:ident, $missing:expr) => {
-            match offset(Member::$member) {
-                Some(bit) if bit >= base * 8 && bit < base * 8 + 64 => {
-                    bits |= (word >> (bit - base * 8) & 1) as u32 * pm::power::$bit;
-                }
-                _ => bits |= $missing,
-            }
-        };
+    let mut bits = (error >> 63) as u32 & pm::power::UNKNOWN | power_missing();
+    let mut number = 0;
+    while number < POWER_BITS.len() {
+        let place = power_place(number);
+        let bit = word.wrapping_shr(place) as u32 & place >> PowerPlaces::PRESENT;
+        bits |= bit * POWER_BITS[number].1;
+        number += 1;
     }
-    add!(DeviceSuspended, SUSPENDED, pm::power::UNKNOWN);
-    add!(DeviceLateSuspended, LATE_SUSPENDED, pm::power::UNKNOWN);
-    add!(DeviceNoirqSuspended, NOIRQ_SUSPENDED, pm::power::UNKNOWN);
-    // Bits that explain, but that no verdict rests on.
-    add!(DevicePrepared, PREPARED, 0);
-    add!(DeviceAsync, ASYNC, 0);
-    add!(DeviceDirectComplete, DIRECT_COMPLETE, 0);
-    add!(DeviceIgnoreChildren, IGNORE_CHILDREN, 0);
-    add!(DeviceSyscore, SYSCORE, 0);
     bits
 }
 
@@ -90,7 +75,7 @@ struct Walk {
 /// Sends the device links of which `dev` is the consumer; returns 1 if there were too many.
 #[inline(always)]
 fn links(dev: u64, hook: Hook) -> u32 {
-    let Some(head) = embedded(dev, Member::DeviceSuppliers) else { return 0 };
+    let head = embedded(dev, Member::DeviceSuppliers);
     let mut walk = Walk { consumer: dev, head, node: read(head), hook };
     let step: unsafe extern "C" fn(u32, *mut Walk) -> i64 = link;
     // SAFETY: the callback has the type the helper calls (kernel/bpf/bpf_iter.c, bpf_loop), and the walk

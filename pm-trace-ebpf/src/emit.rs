@@ -103,7 +103,8 @@ impl Hit {
         entry.submit(0);
     }
 
-    /// Sends a record whose payload is at hand.
+    /// Sends a record whose payload is at hand. What has to be read for it is better read in [`Self::emit`]: here it
+    /// is kept on the stack meanwhile.
     #[inline(always)]
     pub fn send<K: KindOf>(self, payload: K::Payload)
     where

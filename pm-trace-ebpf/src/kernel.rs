@@ -2,39 +2,68 @@
 //!
 //! What cannot be read is 0: the helpers clear the memory they are given when they fail (`bpf_probe_read_kernel_common`
 //! in kernel/trace/bpf_trace.c), and NULL plus an offset is no address of the kernel's. So nothing here branches on
-//! whether a read went well. Each branch would double the paths that the verifier walks, at every start.
+//! whether a read went well. Each branch would double the paths that the verifier walks, at every start. Nor does it
+//! branch on whether the kernel has a member: the kernel removes what is never reached, and with each such place moves
+//! the rest of the program. And nothing is cleared that is written anyway: beyond a few bytes the compiler calls a
+//! function for it, byte by byte, each of which the verifier walks.
 
 use aya_ebpf::helpers::generated::{bpf_get_stack, bpf_probe_read_kernel, bpf_probe_read_kernel_str};
 use core::hint::black_box;
 use core::mem::MaybeUninit;
-use pm_trace_common::member::{KernelFacts, MISSING, Member};
+use core::ptr::read_volatile;
+use pm_trace_common::member::{Handed, MISSING, Member, PowerPlaces, Reach};
 use pm_trace_common::{Stack, lock};
 
 /// Written by user space before the programs are loaded, read-only afterwards.
 #[unsafe(no_mangle)]
-static FACTS: KernelFacts =
-    KernelFacts { members: [MISSING; Member::COUNT], request_size: 0, rescan_takes_sdev: 0 };
+static FACTS: Handed = Handed {
+    members: [Reach::NONE; Member::COUNT],
+    request_size: 0,
+    rescan_takes_sdev: 0,
+    power: PowerPlaces::NONE,
+};
 
-/// Offset of a member; `None` if this kernel has none.
+/// Address of what is that far from `base`; NULL if it is missing.
 #[inline(always)]
-pub fn offset(member: Member) -> Option<u64> {
+fn at(base: u64, reach: &'static Reach) -> u64 {
     // SAFETY: a static is always readable; volatile because user space changes it before the load.
-    let offset = unsafe { core::ptr::read_volatile(&raw const FACTS.members[member as usize]) };
-    if offset == MISSING { None } else { Some(u64::from(offset)) }
+    let (offset, there) =
+        unsafe { (read_volatile(&raw const reach.offset), read_volatile(&raw const reach.there)) };
+    base.wrapping_add(offset.into()).wrapping_mul(there.into())
+}
+
+/// Address of the 8 bytes that hold the bits of a device's `power`.
+#[inline(always)]
+pub fn power_address(dev: u64) -> u64 {
+    at(dev, &FACTS.power.base)
+}
+
+/// Of [`PowerPlaces::bits`], the one with this number.
+#[inline(always)]
+pub fn power_place(number: usize) -> u32 {
+    // SAFETY: as in `at`.
+    unsafe { read_volatile(&raw const FACTS.power.bits[number]) }
+}
+
+/// [`PowerPlaces::missing`]
+#[inline(always)]
+pub fn power_missing() -> u32 {
+    // SAFETY: as in `at`.
+    unsafe { read_volatile(&raw const FACTS.power.missing) }
 }
 
 /// Whether `scsi_rescan_device` takes a `struct scsi_device *`.
 #[inline(always)]
 pub fn rescan_takes_sdev() -> bool {
-    // SAFETY: as in `offset`.
-    unsafe { core::ptr::read_volatile(&raw const FACTS.rescan_takes_sdev) != 0 }
+    // SAFETY: as in `at`.
+    unsafe { read_volatile(&raw const FACTS.rescan_takes_sdev) != 0 }
 }
 
 /// Size of `struct request`; `None` if it is unknown.
 #[inline(always)]
 pub fn request_size() -> Option<u64> {
-    // SAFETY: as in `offset`.
-    let size = unsafe { core::ptr::read_volatile(&raw const FACTS.request_size) };
+    // SAFETY: as in `at`.
+    let size = unsafe { read_volatile(&raw const FACTS.request_size) };
     if size == 0 { None } else { Some(u64::from(size)) }
 }
 
@@ -62,37 +91,30 @@ pub fn read<T: Number>(address: u64) -> T {
     try_read(address).0
 }
 
-/// A member that is a number; 0 if it cannot be had.
+/// Address of an embedded member; NULL if the member is missing. That of NULL cannot be read, like NULL.
 #[inline(always)]
-fn member<T: Number + Default>(base: u64, member: Member) -> T {
-    match offset(member) {
-        Some(offset) => read(base.wrapping_add(offset)),
-        None => T::default(),
-    }
-}
-
-/// Address of an embedded member; `None` if the member is missing. That of NULL cannot be read, like NULL.
-#[inline(always)]
-pub fn embedded(base: u64, member: Member) -> Option<u64> {
-    Some(base.wrapping_add(offset(member)?))
+pub fn embedded(base: u64, member: Member) -> u64 {
+    at(base, &FACTS.members[member as usize])
 }
 
 /// The structure in which `address` is the member; `None` if the member is missing.
 #[inline(always)]
 pub fn container(address: u64, member: Member) -> Option<u64> {
-    Some(address.wrapping_sub(offset(member)?))
+    // SAFETY: as in `at`.
+    let offset = unsafe { read_volatile(&raw const FACTS.members[member as usize].offset) };
+    if offset == MISSING { None } else { Some(address.wrapping_sub(u64::from(offset))) }
 }
 
 /// A pointer or 8-byte member; 0 if it cannot be had.
 #[inline(always)]
 pub fn pointer(base: u64, member: Member) -> u64 {
-    self::member(base, member)
+    read(embedded(base, member))
 }
 
 /// A 4-byte member; 0 if it cannot be had.
 #[inline(always)]
 pub fn word(base: u64, member: Member) -> u32 {
-    self::member(base, member)
+    read(embedded(base, member))
 }
 
 /// 1 if two numbers are the same, without a branch. The black boxes keep the compiler from seeing a comparison, of which
@@ -134,10 +156,13 @@ pub unsafe fn stack(to: *mut Stack, context: *mut core::ffi::c_void) {
 /// `context` must be the context of the running kprobe program.
 #[inline(always)]
 pub unsafe fn caller(context: *mut core::ffi::c_void) -> u64 {
-    let mut frames = [0u64; 2];
-    // SAFETY: by contract; the size is the size of the array.
-    unsafe { bpf_get_stack(context.cast(), (&raw mut frames).cast(), size_of_val(&frames) as u32, 0) };
-    frames[1]
+    let mut frames = MaybeUninit::<[u64; 2]>::uninit();
+    // SAFETY: by contract; the helper writes all of the array in any case, zeroes where there is nothing
+    // (kernel/bpf/stackmap.c, `__bpf_get_stack`).
+    unsafe {
+        bpf_get_stack(context.cast(), frames.as_mut_ptr().cast(), size_of::<[u64; 2]>() as u32, 0);
+        frames.assume_init()[1]
+    }
 }
 
 /// Who holds a lock for which the task `waiter` waits: the task, 0 if none is known, and what else its owner word says.
@@ -152,7 +177,7 @@ fn held_by(address: u64, flags: u32, waiter: u32) -> (u64, u32) {
         pointer(address, Member::MutexOwner)
     } else if flags & lock::flags::RT != 0 {
         // An rwsem of an RT kernel has its rt_mutex inside; others are one.
-        let inner = if shared { embedded(address, Member::RwbaseMutex).unwrap_or(0) } else { address };
+        let inner = if shared { embedded(address, Member::RwbaseMutex) } else { address };
         let task = pointer(inner, Member::RtMutexOwner) & POINTER;
         // A writer owns that rt_mutex already while it waits for readers to leave (kernel/locking/rwbase_rt.c).
         if shared && word(task, Member::TaskTid) == waiter { lock::READER_OWNED.into() } else { task }
@@ -183,7 +208,7 @@ pub unsafe fn owner(to: *mut lock::Owner, address: u64, flags: u32, waiter: u32)
     unsafe {
         (*to).bits = bits;
         (*to).tid = word(task, Member::TaskTid);
-        string(&raw mut (*to).comm, embedded(task, Member::TaskComm).unwrap_or(0));
+        string(&raw mut (*to).comm, embedded(task, Member::TaskComm));
     }
 }
 

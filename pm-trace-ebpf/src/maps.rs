@@ -143,10 +143,6 @@ pub static OPEN_WORKS: LruHashMap<u32, OpenWork> = LruHashMap::with_max_entries(
 #[map]
 pub static WATCHDOG: Array<State> = Array::with_max_entries(1, 0);
 
-/// Where the watchdog's walk along a chain stands. Only the watchdog touches it.
-#[map]
-pub static WALK: Array<crate::stall::Walk> = Array::with_max_entries(1, 0);
-
 /// Holds the watchdog's timer.
 #[repr(C)]
 pub struct Clock {

@@ -9,6 +9,7 @@ use crate::maps::{
 use aya_ebpf::helpers::generated::{
     bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns, bpf_ktime_get_ns,
 };
+use core::mem::MaybeUninit;
 use core::ptr::{read_volatile, write_volatile};
 use pm_trace_common::COMM_LEN;
 use pm_trace_common::member::Member;
@@ -58,8 +59,9 @@ pub fn phase(action: u64, start: u32) {
     // SAFETY: the element is valid; only phases, which come one after the other, write what is written here.
     unsafe {
         progress(state);
-        let mut name = [0; LABEL_LEN];
-        string(&raw mut name, action);
+        let mut name = MaybeUninit::<[u8; LABEL_LEN]>::uninit();
+        string(name.as_mut_ptr(), action);
+        let name = name.assume_init();
         let beginning = u64::from_ne_bytes(*name.as_ptr().cast::<[u8; 8]>());
         let prepares = same(beginning, PREPARE) as u32 & start;
         let thaws = same(beginning, THAW) as u32 & start;
@@ -142,20 +144,19 @@ pub fn step_begins(dev: u64, step: Step) -> u64 {
 
 #[inline(always)]
 fn opens(state: *mut State, dev: u64, step: u16) -> u64 {
-    let mut open = OpenStep {
-        since: boottime(),
-        tid: tid(),
-        step,
-        callback: callback::NOT_CALLED as u16,
-        comm: [0; COMM_LEN],
-    };
-    // SAFETY: `state` is the element of the map; the size is the array's.
-    unsafe {
+    let mut open = MaybeUninit::<OpenStep>::uninit();
+    let to = open.as_mut_ptr();
+    // SAFETY: `state` is the element of the map; every field is written, the size is the array's.
+    let open = unsafe {
         progress(state);
-        bpf_get_current_comm(open.comm.as_mut_ptr().cast(), COMM_LEN as u32);
-    }
-    let locked =
-        embedded(dev, Member::DeviceMutex).map_or(0, |lock| failure(DEVICE_LOCKS.insert(lock, dev, 0)));
+        (*to).since = boottime();
+        (*to).tid = tid();
+        (*to).step = step;
+        (*to).callback = callback::NOT_CALLED as u16;
+        bpf_get_current_comm((&raw mut (*to).comm).cast(), COMM_LEN as u32);
+        &*to
+    };
+    let locked = failure(DEVICE_LOCKS.insert(embedded(dev, Member::DeviceMutex), dev, 0));
     locked | failure(OPEN_STEPS.insert(dev, open, 0))
 }
 

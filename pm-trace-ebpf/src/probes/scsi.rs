@@ -8,22 +8,23 @@ use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
 use pm_trace_common::header::{KindOf, kind_types};
 use pm_trace_common::hook::Hook;
 use pm_trace_common::member::Member;
-use pm_trace_common::pm::power as power_bits;
 use pm_trace_common::scsi::{ScsiCommand, ScsiDevice, ScsiHost};
 
 #[inline(always)]
 fn device<K: KindOf<Payload = ScsiDevice>>(hook: Hook, sdev: Option<u64>) -> u32 {
     let Some(hit) = enter(hook) else { return 0 };
     let Some(sdev) = sdev else { return 0 };
-    let dev = embedded(sdev, Member::SdevDevice);
     let queue = pointer(sdev, Member::SdevQueue);
-    hit.send::<K>(ScsiDevice {
-        sdev,
-        queue,
-        state: word(sdev, Member::SdevState),
-        power: dev.map_or(power_bits::UNKNOWN, power),
-        pm_only: word(queue, Member::QueuePmOnly) as i32,
-        reserved: 0,
+    hit.emit::<K>(|to| {
+        // SAFETY: `emit` hands out memory of the payload's type.
+        unsafe {
+            (*to).sdev = sdev;
+            (*to).queue = queue;
+            (*to).state = word(sdev, Member::SdevState);
+            (*to).power = power(embedded(sdev, Member::SdevDevice));
+            (*to).pm_only = word(queue, Member::QueuePmOnly) as i32;
+            (*to).reserved = 0;
+        }
     });
     0
 }
@@ -85,7 +86,7 @@ enum Stage {
 #[inline(always)]
 fn command<K: KindOf<Payload = ScsiCommand>>(hook: Hook, command: u64, stage: Stage) -> i32 {
     let Some(hit) = enter(hook) else { return 0 };
-    let opcode = embedded(command, Member::CommandBytes).map_or(0, read::<u8>);
+    let opcode = read::<u8>(embedded(command, Member::CommandBytes));
     hit.send::<K>(ScsiCommand {
         command,
         sdev: pointer(command, Member::CommandDevice),

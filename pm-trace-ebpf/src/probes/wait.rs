@@ -11,7 +11,7 @@ use aya_ebpf::programs::ProbeContext;
 use pm_trace_common::header::kind_types;
 use pm_trace_common::hook::Hook;
 use pm_trace_common::member::Member;
-use pm_trace_common::pm::{self, power as power_bits};
+use pm_trace_common::pm::power as power_bits;
 use pm_trace_common::wait::{self, completion, queue};
 
 #[inline(always)]
@@ -25,7 +25,8 @@ fn completion_wait(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {
             (*to).completion = address;
-            (*to).timeout = timeout;
+            // At once: zeroes in a row would be left to a function, see `crate::kernel`.
+            (&raw mut (*to).timeout).write_volatile(timeout);
             (*to).flags = flags;
             (*to).reserved = 0;
             stack(&raw mut (*to).stack, ctx.as_ptr());
@@ -74,7 +75,14 @@ pub fn complete_all(ctx: ProbeContext) -> u32 {
     };
     if let Some(hit) = enter(Hook::CompleteAll) {
         watch::step_ends(dev);
-        hit.send::<kind_types::StepEnd>(pm::StepEnd { dev, power: power(dev), reserved: 0 });
+        hit.emit::<kind_types::StepEnd>(|to| {
+            // SAFETY: `emit` hands out memory of the payload's type.
+            unsafe {
+                (*to).dev = dev;
+                (*to).power = power(dev);
+                (*to).reserved = 0;
+            }
+        });
     }
     0
 }
@@ -121,7 +129,7 @@ fn enter_queue(ctx: &ProbeContext, hook: Hook, flags: u32) -> u32 {
     }
     let queuedata = pointer(address, Member::QueueData);
     // PM-only queues are SCSI's (drivers/scsi/scsi_lib.c): their queuedata is the scsi_device.
-    let state = embedded(queuedata, Member::SdevDevice).map_or(power_bits::UNKNOWN, power);
+    let state = power(embedded(queuedata, Member::SdevDevice));
     hit.emit::<kind_types::QueueWait>(|to| {
         // SAFETY: `emit` hands out memory of the payload's type; `ctx` is this program's context.
         unsafe {

@@ -1,7 +1,7 @@
 //! What makes the watchdog look while everything else may be stuck: a timer where a program may have one, else
 //! a clock of the boot CPU, the one that never goes offline.
 
-use crate::maps::{Clock, TIMER};
+use crate::maps::{Clock, TIMER, WATCHDOG};
 use crate::stall::{look, must_look};
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::{bpf_timer_init, bpf_timer_set_callback, bpf_timer_start};
@@ -48,10 +48,13 @@ fn bytes(address: u64) -> [u8; 4] {
 
 /// The timer rings.
 unsafe extern "C" fn ring(_: *mut c_void, _: *mut u32, clock: *mut Clock) -> i64 {
-    look();
-    if must_look() {
-        // SAFETY: the helper passes on the element that holds the timer.
-        unsafe { bpf_timer_start(&raw mut (*clock).timer, PERIOD_NS, 0) };
+    let Some(state) = WATCHDOG.get_ptr_mut(0) else { return 0 };
+    // SAFETY: the element is valid; the helper passes on the element that holds the timer.
+    unsafe {
+        look(state);
+        if must_look(state) {
+            bpf_timer_start(&raw mut (*clock).timer, PERIOD_NS, 0);
+        }
     }
     0
 }
@@ -59,8 +62,12 @@ unsafe extern "C" fn ring(_: *mut c_void, _: *mut u32, clock: *mut Clock) -> i64
 /// A tick of the boot CPU's clock (`PERF_COUNT_SW_CPU_CLOCK`, which a high-resolution timer drives).
 #[perf_event]
 pub fn watchdog_clock(_ctx: PerfEventContext) -> u32 {
-    if must_look() {
-        look();
+    let Some(state) = WATCHDOG.get_ptr_mut(0) else { return 0 };
+    // SAFETY: the element is valid.
+    unsafe {
+        if must_look(state) {
+            look(state);
+        }
     }
     0
 }

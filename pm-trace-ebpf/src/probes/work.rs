@@ -27,7 +27,7 @@ pub fn work_queue(ctx: RawTracePointContext) -> i32 {
             (*to).workqueue = workqueue;
             (*to).context = interrupt::context();
             (*to).reserved = 0;
-            bytes(&raw mut (*to).wq_name, embedded(workqueue, Member::WorkqueueName).unwrap_or(0));
+            bytes(&raw mut (*to).wq_name, embedded(workqueue, Member::WorkqueueName));
         }
     });
     0
@@ -38,7 +38,10 @@ pub fn work_queue(ctx: RawTracePointContext) -> i32 {
 pub fn work_delay(ctx: ProbeContext) -> u32 {
     let Some(hit) = enter(Hook::WorkDelay) else { return 0 };
     let Some(delayed) = ctx.arg::<u64>(2) else { return 0 };
-    let Some(item) = embedded(delayed, Member::DelayedWork) else { return 0 };
+    let item = embedded(delayed, Member::DelayedWork);
+    if item == 0 {
+        return 0;
+    }
     hit.send::<kind_types::WorkDelayed>(work::WorkDelayed {
         work: item,
         function: pointer(item, Member::WorkFunction),

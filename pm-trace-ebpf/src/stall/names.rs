@@ -2,13 +2,12 @@
 //!
 //! No table of `&str`: that is a table of addresses, which would have to be relocated in a data section.
 
-use pm_trace_common::lock::flags;
 use pm_trace_common::watchdog::{STEP_NAMES, on};
 
 const LEN: usize = 16;
 
-const fn padded(text: &str) -> [u8; LEN] {
-    let mut bytes = [0; LEN];
+pub(super) const fn padded<const N: usize>(text: &str) -> [u8; N] {
+    let mut bytes = [0; N];
     let mut place = 0;
     while place < text.len() {
         bytes[place] = text.as_bytes()[place];
@@ -51,16 +50,4 @@ pub fn step(number: u16) -> u64 {
         words
     };
     &raw const WORDS[usize::from(number) & 7] as u64
-}
-
-/// The word for a sort of lock, by the flags of the wait.
-#[inline(always)]
-pub fn lock(wanted: u32) -> u64 {
-    if wanted & flags::MUTEX != 0 {
-        mutex()
-    } else if wanted & (flags::RT | flags::PERCPU) == 0 && wanted & (flags::READ | flags::WRITE) != 0 {
-        rwsem()
-    } else {
-        any_lock()
-    }
 }

@@ -1,79 +1,110 @@
-//! One function for each line.
+//! The lines of a report.
 
-use super::Walk;
-use super::names;
-use crate::kernel::{pointer, word};
-use crate::maps::{OpenLockWait, OpenStep, OpenWait};
+use super::names::{self, padded};
+use super::walk::{CODE_LEN, VALUES, Walk, put, walk};
+use crate::kernel::{pointer, same};
 use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_trace_vprintk};
-use pm_trace_common::COMM_LEN;
 use pm_trace_common::member::Member;
-use pm_trace_common::watchdog::{self, State};
+use pm_trace_common::watchdog::{self, MAX_VALUES, State, code};
 
-/// A task with what it carries out.
-pub struct Task {
-    pub tid: u32,
-    pub comm: *const [u8; COMM_LEN],
-    /// Function of its work.
-    pub work: u64,
+/// Bytes of the longest format, with what fills the others up.
+const FORMAT_LEN: usize = 160;
+
+macro_rules! formats {
+    ($( $name:ident = $number:literal ),+ $(,)?) => {
+        $( pub const $name: u32 = $number; )+
+        static FORMATS: [[u8; FORMAT_LEN]; 16] = {
+            let mut formats = [[0; FORMAT_LEN]; 16];
+            $( formats[$name as usize] = padded(watchdog::$name); )+
+            formats
+        };
+    };
 }
 
-/// Who holds a lock.
-pub struct Owner {
-    pub tid: u32,
-    /// Address of the name.
-    pub comm: u64,
-}
+formats!(
+    STALL = 0,
+    STEP = 1,
+    PATH = 2,
+    LOCK = 3,
+    QUEUE = 4,
+    OTHER = 5,
+    WORK = 6,
+    TASK = 7,
+    END = 8,
+    OVER = 9
+);
 
-/// Prints a line. A line that cannot be printed is one that `pm-trace recover` will miss by its number.
-#[inline(always)]
-fn print<const N: usize>(format: &'static str, values: &[u64; N]) {
-    const { assert!(N <= watchdog::MAX_VALUES) };
-    // SAFETY: the format ends with a NUL; the helper checks the addresses among the values.
-    unsafe {
-        bpf_trace_vprintk(
-            format.as_ptr().cast(),
-            format.len() as u32,
-            values.as_ptr().cast(),
-            size_of_val(values) as u32,
-        );
-    }
-}
-
-/// The number of the line that is printed now.
+/// Prints the line of this format, whose values stand in the walk behind the numbers of report and line, and adds a
+/// letter to the chain's code unless it is 0.
 ///
-/// # Safety
-/// `walk` must be the element of the map.
-#[inline(always)]
-unsafe fn next(walk: *mut Walk) -> u64 {
-    // SAFETY: by contract.
+/// The one place that prints, and not inlined: each would be code that the kernel verifies, patches and compiles.
+///
+/// All places for values are handed over, of which the helper takes as many as the format names. A line that cannot be
+/// printed is one that `pm-trace recover` will miss by its number.
+#[inline(never)]
+pub fn print(format: u32, letter: u32) -> u32 {
+    let walk = walk();
+    let format = &raw const FORMATS[format as usize & 15];
+    // SAFETY: indices are bounded; the format ends with a NUL, and the helper checks the addresses among the values.
     unsafe {
         let line = (*walk).line;
         (*walk).line = line + 1;
-        u64::from(line)
+        (*walk).values[0] = (*walk).report.into();
+        (*walk).values[1] = line.into();
+        let letters = (*walk).letters as usize;
+        let code = (&raw mut (*walk).code).cast::<u8>();
+        code.add(letters & (CODE_LEN - 1)).write(letter as u8);
+        code.add((letters + 1) & (CODE_LEN - 1)).write(0);
+        (*walk).letters = (letters as u64 + 1 - same(letter.into(), 0)) as u32;
+        bpf_trace_vprintk(
+            format.cast(),
+            FORMAT_LEN as u32,
+            (&raw const (*walk).values).cast(),
+            (MAX_VALUES * size_of::<u64>()) as u32,
+        );
     }
+    0
 }
 
-const fn seconds(nanos: u64) -> u64 {
-    nanos / 1_000_000_000
-}
-
-const fn millis(nanos: u64) -> u64 {
-    nanos / 1_000_000 % 1000
-}
-
-fn boottime() -> u64 {
-    // SAFETY: the helper has no preconditions.
-    unsafe { bpf_ktime_get_boot_ns() }
-}
-
-/// Tells devices of equal names apart without telling addresses; 0 for none.
+/// Sets a value of the line. Volatile, so that it is no variable: see [`Walk`].
+///
+/// # Safety
+/// `walk` must be the walk. So it is for all functions here.
 #[inline(always)]
-fn number(dev: u64) -> u64 {
-    if dev == 0 {
-        return 0;
+pub unsafe fn value(walk: *mut Walk, at: u32, value: u64) {
+    // SAFETY: by contract, and the index is bounded.
+    unsafe {
+        put((&raw mut (*walk).values).cast::<u64>().add(at as usize & (VALUES - 1)), value);
     }
+}
+
+/// Sets seconds and milliseconds.
+///
+/// # Safety
+/// See [`value`].
+#[inline(always)]
+pub unsafe fn time(walk: *mut Walk, at: u32, nanos: u64) {
+    // SAFETY: by contract.
+    unsafe {
+        value(walk, at, nanos / 1_000_000_000);
+        value(walk, at + 1, nanos / 1_000_000 % 1000);
+    }
+}
+
+/// Sets a device: a number that tells apart devices of equal names without telling addresses, 0 for none; and its name.
+///
+/// # Safety
+/// See [`value`].
+#[inline(always)]
+pub unsafe fn device(walk: *mut Walk, at: u32, dev: u64) {
     let hash = (dev >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
-    if hash == 0 { 1 } else { hash }
+    // Without branches, as in `crate::kernel`: never 0 for a device.
+    let number = (hash + same(hash, 0)) & same(dev, 0).wrapping_sub(1);
+    // SAFETY: by contract.
+    unsafe {
+        value(walk, at, number);
+        value(walk, at + 1, name(dev));
+    }
 }
 
 #[inline(always)]
@@ -81,252 +112,102 @@ fn name(dev: u64) -> u64 {
     pointer(dev, Member::DeviceName)
 }
 
-/// # Safety
-/// `walk` and `state` must be the elements of the maps. So it is for all functions here.
-#[inline(never)]
-pub unsafe fn stall(walk: *mut Walk, state: *mut State, quiet: u64, open: u32) -> u32 {
-    // SAFETY: by contract.
-    unsafe {
-        let now = boottime();
-        print(
-            watchdog::STALL,
-            &[
-                u64::from((*walk).report),
-                next(walk),
-                u64::from((*state).episode),
-                u64::from((*state).told),
-                seconds(now),
-                millis(now),
-                seconds(quiet),
-                millis(quiet),
-                &raw const (*state).phase as u64,
-                u64::from((*state).driver),
-                &raw const (*state).driver_comm as u64,
-                u64::from(open),
-            ],
-        );
-    }
-    0
+fn boottime() -> u64 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_ktime_get_boot_ns() }
 }
 
+/// The first line of a report.
+///
 /// # Safety
-/// See [`stall`].
-#[inline(never)]
-pub unsafe fn step(walk: *mut Walk, dev: u64, open: &OpenStep) -> u32 {
+/// `state` must be the element of the map.
+#[inline(always)]
+pub unsafe fn stall(walk: *mut Walk, state: *mut State, quiet: u64) {
     // SAFETY: by contract.
     unsafe {
-        print(
-            watchdog::STEP,
-            &[
-                u64::from((*walk).report),
-                next(walk),
-                names::step(open.step),
-                number(dev),
-                name(dev),
-                pointer(pointer(dev, Member::DeviceBus), Member::BusName),
-                pointer(pointer(dev, Member::DeviceDriver), Member::DriverName),
-                u64::from(open.tid),
-                // The walk is at this task already.
-                &raw const (*walk).comm as u64,
-                seconds(open.since),
-                millis(open.since),
-                u64::from(open.callback),
-            ],
-        );
+        value(walk, 2, (*state).episode.into());
+        value(walk, 3, (*state).told.into());
+        time(walk, 4, boottime());
+        time(walk, 6, quiet);
+        value(walk, 8, &raw const (*state).phase as u64);
+        value(walk, 9, (*walk).driver.into());
+        value(walk, 10, &raw const (*walk).driver_comm as u64);
+        value(walk, 11, (*walk).open_steps.into());
     }
-    0
+    print(STALL, 0);
 }
 
+/// The step to which the walk has come.
+///
 /// # Safety
-/// See [`stall`].
-#[inline(never)]
-pub unsafe fn path(walk: *mut Walk, dev: u64) -> u32 {
-    let first = pointer(dev, Member::DeviceParent);
-    let second = pointer(first, Member::DeviceParent);
-    let third = pointer(second, Member::DeviceParent);
-    let fourth = pointer(third, Member::DeviceParent);
-    let fifth = pointer(fourth, Member::DeviceParent);
+/// See [`value`].
+#[inline(always)]
+pub unsafe fn step(walk: *mut Walk, dev: u64) {
     // SAFETY: by contract.
     unsafe {
-        print(
-            watchdog::PATH,
-            &[
-                u64::from((*walk).report),
-                next(walk),
-                number(dev),
-                name(dev),
-                name(first),
-                name(second),
-                name(third),
-                name(fourth),
-                name(fifth),
-            ],
-        );
+        let open = &raw const (*walk).step;
+        value(walk, 2, names::step((*open).step));
+        device(walk, 3, dev);
+        value(walk, 5, pointer(pointer(dev, Member::DeviceBus), Member::BusName));
+        value(walk, 6, pointer(pointer(dev, Member::DeviceDriver), Member::DriverName));
+        value(walk, 7, (*walk).tid.into());
+        value(walk, 8, &raw const (*walk).comm as u64);
+        time(walk, 9, (*open).since);
+        value(walk, 11, (*open).callback.into());
     }
-    0
+    print(STEP, code::STEP.into());
 }
 
+/// The devices above the one whose step was told.
+///
 /// # Safety
-/// See [`stall`].
-#[inline(never)]
-pub unsafe fn lock(walk: *mut Walk, task: &Task, wait: &OpenLockWait, dev: u64, owner: &Owner) -> u32 {
+/// See [`value`].
+#[inline(always)]
+pub unsafe fn path(walk: *mut Walk) {
+    const LEVELS: u32 = 5;
     // SAFETY: by contract.
     unsafe {
-        print(
-            watchdog::LOCK,
-            &[
-                u64::from((*walk).report),
-                next(walk),
-                u64::from(task.tid),
-                task.comm as u64,
-                names::lock(wait.flags),
-                number(dev),
-                name(dev),
-                u64::from(owner.tid),
-                owner.comm,
-                seconds(wait.since),
-                millis(wait.since),
-                task.work,
-            ],
-        );
+        // Still there from the line before.
+        value(walk, 2, (*walk).values[3]);
+        value(walk, 3, (*walk).values[4]);
+        let mut dev = (*walk).dev;
+        let mut level = 0;
+        while level < LEVELS {
+            dev = pointer(dev, Member::DeviceParent);
+            value(walk, 4 + level, name(dev));
+            level += 1;
+        }
     }
-    0
+    print(PATH, 0);
 }
 
+/// The last line of a report.
+///
 /// # Safety
 /// See [`stall`].
-#[inline(never)]
-pub unsafe fn queue(walk: *mut Walk, task: &Task, wait: &OpenWait, dev: u64, suspended: bool) -> u32 {
+#[inline(always)]
+pub unsafe fn end(walk: *mut Walk, state: *mut State) {
     // SAFETY: by contract.
     unsafe {
-        print(
-            watchdog::QUEUE,
-            &[
-                u64::from((*walk).report),
-                next(walk),
-                u64::from(task.tid),
-                task.comm as u64,
-                number(dev),
-                name(dev),
-                u64::from(word(wait.object, Member::QueuePmOnly)),
-                u64::from(word(wait.object, Member::QueueFreezeDepth)),
-                u64::from(suspended),
-                seconds(wait.since),
-                millis(wait.since),
-                task.work,
-            ],
-        );
+        value(walk, 2, (*state).episode.into());
+        value(walk, 3, &raw const (*walk).code as u64);
+        value(walk, 4, (*walk).back.into());
     }
-    0
-}
-
-/// # Safety
-/// See [`stall`].
-#[inline(never)]
-pub unsafe fn other(walk: *mut Walk, task: &Task, on: u64, dev: u64, since: u64) -> u32 {
-    // SAFETY: by contract.
-    unsafe {
-        print(
-            watchdog::OTHER,
-            &[
-                u64::from((*walk).report),
-                next(walk),
-                u64::from(task.tid),
-                task.comm as u64,
-                on,
-                number(dev),
-                name(dev),
-                seconds(since),
-                millis(since),
-                task.work,
-            ],
-        );
-    }
-    0
-}
-
-/// # Safety
-/// See [`stall`].
-#[inline(never)]
-pub unsafe fn work(walk: *mut Walk, task: &Task, wait: &OpenWait, runner: u32) -> u32 {
-    // SAFETY: by contract.
-    unsafe {
-        print(
-            watchdog::WORK,
-            &[
-                u64::from((*walk).report),
-                next(walk),
-                u64::from(task.tid),
-                task.comm as u64,
-                pointer(wait.object, Member::WorkFunction),
-                u64::from(runner),
-                0,
-                seconds(wait.since),
-                millis(wait.since),
-                task.work,
-            ],
-        );
-    }
-    0
-}
-
-/// # Safety
-/// See [`stall`].
-#[inline(never)]
-pub unsafe fn task(walk: *mut Walk, task: &Task, since: u64) -> u32 {
-    // SAFETY: by contract.
-    unsafe {
-        print(
-            watchdog::TASK,
-            &[
-                u64::from((*walk).report),
-                next(walk),
-                u64::from(task.tid),
-                task.comm as u64,
-                u64::from(since != 0),
-                seconds(since),
-                millis(since),
-                task.work,
-            ],
-        );
-    }
-    0
-}
-
-/// # Safety
-/// See [`stall`].
-#[inline(never)]
-pub unsafe fn end(walk: *mut Walk, episode: u32) -> u32 {
-    // SAFETY: by contract.
-    unsafe {
-        print(
-            watchdog::END,
-            &[
-                u64::from((*walk).report),
-                next(walk),
-                u64::from(episode),
-                &raw const (*walk).code as u64,
-                u64::from((*walk).back),
-            ],
-        );
-    }
-    0
+    print(END, 0);
 }
 
 /// The stall is over.
+///
+/// # Safety
+/// See [`stall`].
 #[inline(always)]
-pub fn over(report: u32, episode: u32, lasted: u64) {
-    let now = boottime();
-    print(
-        watchdog::OVER,
-        &[
-            u64::from(report),
-            0,
-            u64::from(episode),
-            seconds(now),
-            millis(now),
-            seconds(lasted),
-            millis(lasted),
-        ],
-    );
+pub unsafe fn over(walk: *mut Walk, state: *mut State, lasted: u64) {
+    // SAFETY: by contract.
+    unsafe {
+        (*walk).line = 0;
+        value(walk, 2, (*state).episode.into());
+        time(walk, 3, boottime());
+        time(walk, 5, lasted);
+    }
+    print(OVER, 0);
 }

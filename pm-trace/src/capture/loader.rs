@@ -2,7 +2,7 @@
 
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use pm_trace_common::member::KernelFacts;
+use pm_trace_common::member::{KernelFacts, PowerPlaces, Reach};
 
 /// The eBPF object, built by the build script.
 pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pm-trace-ebpf"));
@@ -28,9 +28,17 @@ pub fn is_small_machine() -> bool {
     nix::sys::sysinfo::sysinfo().is_ok_and(|info| info.ram_total() < 4 << 30)
 }
 
-/// The facts as the words of the programs' global.
+/// The facts, and what follows from them, as the words of the programs' global
+/// ([`pm_trace_common::member::Handed`]).
 pub fn words(facts: &KernelFacts) -> Vec<u32> {
-    facts.members.iter().copied().chain([facts.request_size, facts.rescan_takes_sdev]).collect()
+    let power = PowerPlaces::of(facts);
+    let reach = |reach: Reach| [reach.offset, reach.there];
+    let mut words: Vec<u32> = facts.members.iter().flat_map(|&offset| reach(Reach::of(offset))).collect();
+    words.extend([facts.request_size, facts.rescan_takes_sdev]);
+    words.extend(reach(power.base));
+    words.extend(power.bits);
+    words.push(power.missing);
+    words
 }
 
 /// Creates the maps and hands over the facts. `buffer` is the ring buffer's size in bytes; with `log` the
@@ -89,6 +97,8 @@ impl Drop for NoFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pm_trace_common::member::Handed;
+    use std::mem::offset_of;
 
     #[test]
     fn the_words_handed_over_match_the_programs_global() {
@@ -97,7 +107,12 @@ mod tests {
             request_size: 272,
             rescan_takes_sdev: 1,
         };
-        assert_eq!(words(&facts).len() * size_of::<u32>(), size_of::<KernelFacts>());
-        assert_eq!(words(&facts).last(), Some(&1));
+        let words = words(&facts);
+        assert_eq!(words.len() * size_of::<u32>(), size_of::<Handed>());
+        let at = |offset: usize| words[offset / size_of::<u32>()];
+        assert_eq!(at(offset_of!(Handed, rescan_takes_sdev)), 1);
+        assert_eq!(at(offset_of!(Handed, power.missing)), 0);
+        // Members that are all in one place.
+        assert_eq!(at(offset_of!(Handed, power.bits)), 7 | 1 << PowerPlaces::PRESENT);
     }
 }

@@ -13,6 +13,7 @@
 //! are followed a bounded number of times, and the answer to nonsense is a [`BtfError`].
 
 mod lookup;
+mod names;
 mod raw;
 mod stand_in;
 
@@ -22,6 +23,7 @@ pub use lookup::{Found, LookupError};
 pub use raw::{Kind, Member, Type};
 pub use stand_in::stand_in;
 
+use names::Names;
 use raw::{Header, TYPE_HEADER, extra_len, word};
 
 /// What is wrong with BTF data.
@@ -93,6 +95,8 @@ pub struct Btf {
     structs: Vec<(u32, u32)>,
     /// Functions, likewise.
     functions: Vec<(u32, u32)>,
+    /// Typedefs, likewise.
+    typedefs: Vec<(u32, u32)>,
 }
 
 impl Btf {
@@ -119,7 +123,7 @@ impl Btf {
         let types = &data[header.types.clone()];
         // Types have 20 to 30 bytes on average.
         let mut starts = Vec::with_capacity(types.len() / 20);
-        let (mut structs, mut functions) = (Vec::new(), Vec::new());
+        let (mut structs, mut functions, mut typedefs) = (Vec::new(), Vec::new(), Vec::new());
         let (mut at, mut id) = (0_usize, first_id);
         while at < types.len() {
             let Some(head) = types.get(at..at + TYPE_HEADER) else {
@@ -134,6 +138,7 @@ impl Btf {
             match kind {
                 Kind::Struct | Kind::Union if name != 0 => structs.push((name, id)),
                 Kind::Func => functions.push((name, id)),
+                Kind::Typedef => typedefs.push((name, id)),
                 _ => {}
             }
             // The section is at most u32::MAX bytes long, and `at` is inside it.
@@ -144,7 +149,7 @@ impl Btf {
         if at > types.len() {
             return Err(BtfError::Truncated { what: "a type", end: at as u64, len: types.len() });
         }
-        Ok(Self { data, header, base, first_id, first_string, starts, structs, functions })
+        Ok(Self { data, header, base, first_id, first_string, starts, structs, functions, typedefs })
     }
 
     /// The types of the kernel image, if these are a module's.
@@ -206,18 +211,38 @@ impl Btf {
         rest.get(name.len()) == Some(&0) && rest.starts_with(name)
     }
 
+    /// The first two bytes of the string at `offset`, its end mark among them; zeroes if there is none.
+    fn beginning(&self, offset: u32) -> [u8; 2] {
+        let Some(index) = offset.checked_sub(self.first_string) else {
+            return self.base.as_ref().map_or([0; 2], |base| base.beginning(offset));
+        };
+        match self.strings().get(index as usize..) {
+            Some(&[0, ..]) | Some(&[]) | None => [0; 2],
+            Some(&[only]) => [only, 0],
+            Some(&[first, second, ..]) => [first, second],
+        }
+    }
+
     /// The structures and unions called one of `names` that are defined in here (not in the base), as pairs
     /// of the position in `names` and the number of the type. A name may have several definitions.
     pub fn structs(&self, names: &[&str]) -> Vec<(usize, u32)> {
-        let mut found = Vec::new();
-        for &(offset, id) in &self.structs {
-            for (position, name) in names.iter().enumerate() {
-                if self.is_named(offset, name.as_bytes()) {
-                    found.push((position, id));
+        let names = Names::new(names);
+        self.structs
+            .iter()
+            .flat_map(|&(offset, id)| names.at(self, offset).map(move |position| (position, id)))
+            .collect()
+    }
+
+    /// Adds to `counts` how many functions of each of `names` are defined in here (not in the base).
+    pub fn count_functions(&self, names: &[&str], counts: &mut [usize]) {
+        let names = Names::new(names);
+        for &(offset, _) in &self.functions {
+            for position in names.at(self, offset) {
+                if let Some(count) = counts.get_mut(position) {
+                    *count += 1;
                 }
             }
         }
-        found
     }
 
     /// The numbers of the functions called `name` that are defined in here (not in the base). Several static
@@ -229,14 +254,7 @@ impl Btf {
 
     /// The number of the type that is called `name` by a typedef in here (not in the base).
     pub fn typedef(&self, name: &str) -> Option<u32> {
-        let types = self.data.get(self.header.types.clone())?;
-        let ids = self.first_id..self.end_id();
-        let mut typedefs = ids.zip(&self.starts).filter(|&(id, &at)| {
-            let head = types.get(at as usize..).unwrap_or_default();
-            Kind::from_info(word(head, 4), id) == Ok(Kind::Typedef)
-                && self.is_named(word(head, 0), name.as_bytes())
-        });
-        typedefs.next().map(|(id, _)| id)
+        self.typedefs.iter().find(|&&(offset, _)| self.is_named(offset, name.as_bytes())).map(|&(_, id)| id)
     }
 }
 

@@ -111,10 +111,20 @@ impl Layout {
         (offset != MISSING).then_some(offset)
     }
 
-    /// Whether the type information that was read (image and the modules of [`Member`]) has such a function.
-    /// Goes through all functions: 0.3 ms natively.
+    /// Whether the type information that was read (image and the modules of [`Member`]) has such a function. Goes
+    /// through all functions: for several names, [`Self::count_functions`] does it once.
     pub fn has_function(&self, name: &str) -> bool {
-        self.sources().any(|btf| !btf.functions(name).is_empty())
+        self.count_functions(&[name]) != [0]
+    }
+
+    /// How many functions of each of these names the type information that was read has (image and the modules of
+    /// [`Member`]): static functions may share one.
+    pub fn count_functions(&self, names: &[&str]) -> Vec<usize> {
+        let mut counts = vec![0; names.len()];
+        for btf in self.sources() {
+            btf.count_functions(names, &mut counts);
+        }
+        counts
     }
 
     /// Whether it has a structure or union of this name.

@@ -168,6 +168,38 @@ fn functions_tell_what_they_take() {
     assert_eq!(btf.argument_struct(strange, 0), Err(BtfError::NoType { id: 999 }));
 }
 
+/// Names of one letter and of none, and names that only begin alike, are told apart.
+#[test]
+fn functions_are_counted_by_name() {
+    let mut b = Builder::new();
+    for name in ["r", "rescan", "rescan_all", "resume", "rescan", ""] {
+        b.add(name, Kind::Func, 0, 0, &[]);
+    }
+    b.add("resume", Kind::Typedef, 0, 0, &[]);
+    let names = ["rescan", "r", "re", "resume", "rescan", ""];
+    let mut counts = vec![0; names.len()];
+    let image = Arc::new(b.btf());
+    image.count_functions(&names, &mut counts);
+    assert_eq!(counts, [2, 1, 0, 1, 2, 1]);
+
+    // A module's, whose names may be strings of the image.
+    let mut module = Builder::new();
+    module.strings.clear();
+    module.next = b.next;
+    let end = u32::try_from(b.strings.len()).unwrap();
+    let of_image =
+        u32::try_from(b.strings.windows(7).position(|bytes| bytes == b"resume\0").unwrap()).unwrap();
+    module.strings.extend(b"re\0");
+    for offset in [of_image, end, 999] {
+        for word in [offset, (Kind::Func as u32) << 24, 0] {
+            module.types.extend(word.to_ne_bytes());
+        }
+    }
+    let module = Btf::parse_split(module.finish(), image).unwrap();
+    module.count_functions(&names, &mut counts);
+    assert_eq!(counts, [2, 1, 1, 2, 2, 1]);
+}
+
 #[test]
 fn circles_and_nests_end() {
     let mut b = Builder::new();

@@ -73,6 +73,8 @@ fn prototypes_are_known() {
         assert_eq!(layout.argument_struct("dpm_wait_for_superior", 99), None);
         assert_eq!(layout.argument_struct("no_such_function", 0), None);
         assert!(layout.has_function("ata_eh_recover") && !layout.has_function("ata_eh"));
+        // In the image, in a module, in neither.
+        assert_eq!(layout.count_functions(&["dpm_wait_for_superior", "ata_eh_recover", "ata_eh"]), [1, 1, 0]);
         assert!(layout.has_struct("bpf_ringbuf") && !layout.has_struct("bpf_ring"));
     }
 }
