@@ -40,11 +40,15 @@ pub(super) struct Multi {
 impl Multi {
     /// For a kernel that has such links; `None` if it has not, or they cannot be used.
     pub(super) fn on(bpf: &Ebpf, layout: &Layout) -> Option<Self> {
-        if !layout.has_function(NEEDED) {
+        let places: Vec<(Hook, &Place)> =
+            HOOKS.iter().filter_map(|spec| Some((spec.hook, function(spec)?))).collect();
+        let names = places.iter().map(|(_, place)| place.name());
+        let counts = layout.count_functions(&names.chain([NEEDED]).collect::<Vec<_>>());
+        if counts.last() != Some(&1) {
             return None;
         }
-        let places = HOOKS.iter().filter_map(|spec| Some((spec.hook, function(spec)?)));
-        let there = places.filter(|(_, place)| layout.has_function(place.name()));
+        // The kernel would take any of several of one name.
+        let there = places.into_iter().zip(&counts).filter(|(_, count)| **count == 1).map(|(place, _)| place);
         Self::new(bpf, there.collect())
             .inspect_err(|reason| log::debug!("functions are attached to one by one: {reason}"))
             .ok()
