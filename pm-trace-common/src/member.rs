@@ -259,7 +259,7 @@ mod tests {
             (Member::DeviceSyscore, 784 + 64),
         ];
         let places = PowerPlaces::of(&facts(&known));
-        let there = |bit| bit | 1 << PowerPlaces::PRESENT;
+        let there = |bit: u32| bit | 1 << PowerPlaces::PRESENT;
         assert_eq!(places.base, Reach { offset: 98, there: 1 });
         // Those just before and behind the 8 bytes, and those this kernel does not have, count as missing.
         assert_eq!(places.bits, [there(20), there(22), there(21), there(1), 0, 0, 0, 0]);
