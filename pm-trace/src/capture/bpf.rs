@@ -1,19 +1,17 @@
 //! Commands of bpf(2) that aya does not give, or not with the arguments that [`super::multi`] needs
 //! (include/uapi/linux/bpf.h).
 
+use aya_obj::generated::bpf_attach_type::BPF_TRACE_KPROBE_MULTI;
+use aya_obj::generated::bpf_cmd::{
+    self, BPF_LINK_CREATE, BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM, BPF_PROG_LOAD,
+};
 use aya_obj::generated::bpf_insn;
+use aya_obj::generated::bpf_map_type::BPF_MAP_TYPE_PROG_ARRAY;
+use aya_obj::generated::bpf_prog_type::BPF_PROG_TYPE_KPROBE;
 use nix::libc;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
-
-const BPF_MAP_CREATE: c_int = 0;
-const BPF_MAP_UPDATE_ELEM: c_int = 2;
-const BPF_PROG_LOAD: c_int = 5;
-const BPF_LINK_CREATE: c_int = 28;
-const BPF_MAP_TYPE_PROG_ARRAY: u32 = 3;
-const BPF_PROG_TYPE_KPROBE: u32 = 2;
-const BPF_TRACE_KPROBE_MULTI: u32 = 42;
 
 /// What `BPF_MAP_CREATE` takes, up to the last member that is used.
 #[repr(C)]
@@ -73,7 +71,7 @@ struct CreateLink {
 /// What the kernel says.
 pub(super) fn program_array(entries: usize) -> io::Result<OwnedFd> {
     let attributes = CreateMap {
-        map_type: BPF_MAP_TYPE_PROG_ARRAY,
+        map_type: BPF_MAP_TYPE_PROG_ARRAY as u32,
         key_size: 4,
         value_size: 4,
         max_entries: u32::try_from(entries).map_err(io::Error::other)?,
@@ -118,7 +116,7 @@ pub(super) fn load_for_many(
         *to = byte;
     }
     let mut attributes = LoadProgram {
-        prog_type: BPF_PROG_TYPE_KPROBE,
+        prog_type: BPF_PROG_TYPE_KPROBE as u32,
         insn_cnt: u32::try_from(code.len()).unwrap_or(u32::MAX),
         insns: code.as_ptr() as u64,
         license: license.as_ptr() as u64,
@@ -129,7 +127,7 @@ pub(super) fn load_for_many(
         prog_flags: 0,
         prog_name,
         prog_ifindex: 0,
-        expected_attach_type: BPF_TRACE_KPROBE_MULTI,
+        expected_attach_type: BPF_TRACE_KPROBE_MULTI as u32,
     };
     // SAFETY: the attributes point to `code` and `license`, which are borrowed until the call is over.
     let loaded = unsafe { bpf(BPF_PROG_LOAD, &attributes) }.and_then(descriptor);
@@ -154,7 +152,7 @@ pub(super) fn link_to_many(program: BorrowedFd<'_>, functions: &[(CString, u64)]
     let attributes = CreateLink {
         prog_fd: program.as_raw_fd(),
         target_fd: 0,
-        attach_type: BPF_TRACE_KPROBE_MULTI,
+        attach_type: BPF_TRACE_KPROBE_MULTI as u32,
         flags: 0,
         multi_flags: 0,
         count: u32::try_from(functions.len()).map_err(io::Error::other)?,
@@ -171,9 +169,10 @@ pub(super) fn link_to_many(program: BorrowedFd<'_>, functions: &[(CString, u64)]
 ///
 /// # Safety
 /// `attributes` must be those of the command, and what they point to be there.
-unsafe fn bpf<T>(command: c_int, attributes: &T) -> io::Result<i64> {
+unsafe fn bpf<T>(command: bpf_cmd, attributes: &T) -> io::Result<i64> {
     // SAFETY: the attributes are as long as is said; the caller answers for the rest.
-    let told = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attributes, size_of::<T>()) };
+    let told =
+        unsafe { libc::syscall(libc::SYS_bpf, command as c_int, &raw const *attributes, size_of::<T>()) };
     if told < 0 { Err(io::Error::last_os_error()) } else { Ok(told) }
 }
 

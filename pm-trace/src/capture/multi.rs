@@ -58,8 +58,9 @@ impl Multi {
     ///
     /// # Errors
     /// The object cannot be used so, or the kernel refuses the dispatcher. The reason.
-    fn new(bpf: &Ebpf, places: HashMap<Hook, &'static Place>) -> Result<Self, String> {
+    fn new(bpf: &Ebpf, mut places: HashMap<Hook, &'static Place>) -> Result<Self, String> {
         let programs = relocated(bpf)?;
+        places.retain(|hook, _| programs.contains_key(hook.program()));
         let by_hook = program_array(Hook::COUNT).map_err(|error| format!("BPF_MAP_CREATE: {error}"))?;
         let code = dispatcher(by_hook.as_raw_fd());
         let dispatcher =
@@ -69,7 +70,7 @@ impl Multi {
 
     /// Where the program of a hook is put, if it is attached together with others.
     pub(super) fn place(&self, hook: Hook) -> Option<&'static Place> {
-        self.places.get(&hook).copied().filter(|_| self.programs.contains_key(hook.program()))
+        self.places.get(&hook).copied()
     }
 
     /// Loads the program of a hook.

@@ -91,7 +91,8 @@ impl Probes {
     /// places that exists.
     ///
     /// `buffer` is the size of the ring buffer in bytes, a power of two; with `log`, the programs send their
-    /// own diagnostics. The program of `watchdog` is loaded meanwhile, to be started later.
+    /// own diagnostics. The program of `watchdog` is loaded meanwhile, to be started later. With `together`, functions
+    /// are attached to by one link where the kernel has such, and it counts runs for all of them as one program's.
     ///
     /// # Errors
     /// The maps cannot be created, or a required program is refused or fits nowhere.
