@@ -30,6 +30,7 @@
 //! | [`suspend`] | one cycle of suspend and resume |
 //! | [`watchdog`] | the watchdog in the kernel |
 
+mod addresses;
 pub mod arm;
 pub mod arming;
 pub mod awake;

@@ -1,7 +1,8 @@
 //! Arming: every program is loaded, and attached at the first of its places that exists.
 //!
 //! Most of it is the kernel's work: verifying and compiling programs, which it does for several at the same time, and
-//! patching its code, which it does one after the other. So every CPU loads, and what is loaded is attached meanwhile.
+//! patching its code, which it does one after the other. So every CPU but one loads, and what is loaded is attached by that
+//! one meanwhile.
 
 use super::hooks::{HOOKS, HookSpec, Place};
 use super::links::Links;
@@ -16,6 +17,7 @@ use pm_trace_common::hook::Hook;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::Instant;
 use std::{thread, vec};
 
 /// Where a hook is.
@@ -70,7 +72,8 @@ pub(super) fn arm(
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         let mut loaders = 0;
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+        // This thread attaches.
+        for _ in 1..thread::available_parallelism().map_or(1, usize::from) {
             let sender = sender.clone();
             let (jobs, multi) = (&jobs, multi.as_ref());
             let load_all = move || load_all(jobs, layout, multi, &sender);
@@ -82,7 +85,7 @@ pub(super) fn arm(
         drop(sender);
         for (index, program, loaded) in receiver {
             match loaded {
-                Ok(Ready::Alone) => placements[index] = attach(links, program, HOOKS[index].places),
+                Ok(Ready::Alone) => placements[index] = attach(links, program, &HOOKS[index]),
                 Ok(Ready::Together(place, fd)) => waiting.push((index, program, place, fd)),
                 Err(reason) => placements[index] = Err(reason),
             }
@@ -111,16 +114,19 @@ fn attach_together(
     let mut functions = Vec::new();
     let mut alone = Vec::new();
     for (index, program, place, fd) in programs {
-        functions.push((HOOKS[index].hook, fd, place.name()));
+        functions.push((HOOKS[index].hook, fd));
         placements[index] = Ok(*place);
         alone.push((index, program));
     }
-    match multi.attach(functions) {
+    let begun = Instant::now();
+    let attached = multi.attach(functions);
+    took(begun, "attach", &format!("{} functions by one link", alone.len()));
+    match attached {
         Ok(together) => links.together = Some(together),
         Err(reason) => {
             log::debug!("functions are attached to one by one: {reason}");
             for (index, program) in alone {
-                placements[index] = load(program).and_then(|()| attach(links, program, HOOKS[index].places));
+                placements[index] = load(program).and_then(|()| attach(links, program, &HOOKS[index]));
             }
         }
     }
@@ -159,15 +165,19 @@ fn load_all<'a>(
 fn load_job<'a>(job: Job<'a>, layout: &Layout, multi: Option<&Multi>, done: &mpsc::Sender<Loaded<'a>>) {
     match job {
         Job::Watchdog(flavour, program) => {
+            let begun = Instant::now();
             let loaded = watchdog::load(program, flavour, layout);
+            took(begun, "load", flavour.program());
             loaded.unwrap_or_else(|reason| log::debug!("{}: {reason}", flavour.words()));
         }
         Job::Hook(index, program) => {
             let spec = &HOOKS[index];
+            let begun = Instant::now();
             let loaded = match multi.and_then(|multi| Some((multi, multi.place(spec.hook)?))) {
                 Some((multi, place)) => multi.load(spec.hook).map(|fd| Ready::Together(place, fd)),
                 None => load(program).map(|()| Ready::Alone),
             };
+            took(begun, "load", spec.hook.program());
             // The receiver lives as long as there are senders.
             let _ = done.send((index, program, loaded));
         }
@@ -212,10 +222,11 @@ pub(super) fn refused(error: &std::io::Error, log: &str) -> String {
     format!("the kernel refused the program: {error}: {}", tail.join(" | "))
 }
 
-/// Attaches a loaded program at the first of the places that exists.
-fn attach(links: &mut Links, program: &mut Program, places: &[Place]) -> Result<Place, String> {
+/// Attaches a hook's loaded program at the first of its places that exists.
+fn attach(links: &mut Links, program: &mut Program, spec: &HookSpec) -> Result<Place, String> {
     let mut reasons = Vec::new();
-    for &place in places {
+    for &place in spec.places {
+        let begun = Instant::now();
         let result = match (place, &mut *program) {
             (Place::Function(name) | Place::Substitute(name), Program::KProbe(program)) => {
                 links.attach(program, name)
@@ -224,12 +235,18 @@ fn attach(links: &mut Links, program: &mut Program, places: &[Place]) -> Result<
             (Place::TaskIterator, Program::Iter(_)) => Ok(()),
             _ => return Err(OTHER_KIND.to_owned()),
         };
+        took(begun, "attach", place.name());
         match result {
             Ok(()) => return Ok(place),
             Err(error) => reasons.push(attach_failure(place, &error)),
         }
     }
     Err(reasons.join("; "))
+}
+
+/// Tells what a step of arming took, for `-vv`.
+pub(super) fn took(begun: Instant, step: &str, of: &str) {
+    log::debug!("{step} {of}: {} us", begun.elapsed().as_micros());
 }
 
 fn attach_failure(place: Place, error: &ProgramError) -> String {

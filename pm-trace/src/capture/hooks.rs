@@ -29,6 +29,11 @@ impl Place {
             Place::TaskIterator => "iter/task",
         }
     }
+
+    /// Whether it is the entry of a function.
+    pub const fn is_function(self) -> bool {
+        matches!(self, Place::Function(_) | Place::Substitute(_))
+    }
 }
 
 impl std::fmt::Display for Place {
