@@ -26,13 +26,14 @@ lab_said() {
 	lab_fact "exit.$1" "$2"
 }
 
-# Waits until the file $2 contains the text $1, at most $3 seconds.
+# Waits until the file $2 contains the text $1, at most $3 seconds. Looking takes time from what is waited for: two
+# processes each time, on one emulated CPU.
 lab_wait_for() {
-	lab_tries=$(($3 * 10))
+	lab_tries=$(($3 * 3))
 	until grep -q "$1" "$2" 2>/dev/null; do
 		lab_tries=$((lab_tries - 1))
 		[ "$lab_tries" -gt 0 ] || return 1
-		sleep 0.1
+		sleep 0.3
 	done
 }
 
