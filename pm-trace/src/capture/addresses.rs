@@ -5,7 +5,6 @@
 
 use super::arming::refused;
 use super::bpf::{bytes_map, bytes_of, call, end, load_of, load_to_run, run, set};
-use super::multi::LICENSE;
 use aya_obj::generated::BPF_PSEUDO_MAP_VALUE;
 use aya_obj::generated::bpf_func_id::BPF_FUNC_kallsyms_lookup_name;
 use aya_obj::generated::bpf_insn;
@@ -42,7 +41,7 @@ fn ask(names: &[&str]) -> Result<Vec<u64>, String> {
     let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
     let map = bytes_map(&bytes).map_err(failed("BPF_MAP_CREATE"))?;
     let code = code(map.as_raw_fd(), &places).map_err(|error| error.to_string())?;
-    let program = load_to_run("addresses", &code, LICENSE).map_err(|(error, log)| refused(&error, &log))?;
+    let program = load_to_run("addresses", &code).map_err(|(error, log)| refused(&error, &log))?;
     run(program.as_fd()).map_err(failed("BPF_PROG_TEST_RUN"))?;
     let bytes = bytes_of(map.as_fd(), bytes.len()).map_err(failed("BPF_MAP_LOOKUP_ELEM"))?;
     let (answers, _) = bytes.as_chunks::<{ size_of::<u64>() }>();

@@ -138,6 +138,9 @@ fn element(map: BorrowedFd<'_>, index: &u32, value: *const u8) -> Element {
     Element { map_fd, padding: 0, key, value: value as u64, flags: 0 }
 }
 
+/// The object's licence, which also the programs have that are not loaded by aya.
+const LICENSE: &CStr = c"Dual MIT/GPL";
+
 /// Room for what the verifier has to say of a program that it refuses.
 const LOG: u32 = 1 << 20;
 
@@ -148,24 +151,16 @@ type Purpose = (bpf_prog_type, u32, u32);
 ///
 /// # Errors
 /// What the kernel says, and what its verifier says.
-pub(super) fn load_for_many(
-    name: &str,
-    code: &[bpf_insn],
-    license: &CStr,
-) -> Result<OwnedFd, (io::Error, String)> {
-    load((BPF_PROG_TYPE_KPROBE, 0, BPF_TRACE_KPROBE_MULTI as u32), name, code, license)
+pub(super) fn load_for_many(name: &str, code: &[bpf_insn]) -> Result<OwnedFd, (io::Error, String)> {
+    load((BPF_PROG_TYPE_KPROBE, 0, BPF_TRACE_KPROBE_MULTI as u32), name, code)
 }
 
 /// Loads a program that runs when it is told to ([`run`], Linux 5.14).
 ///
 /// # Errors
 /// What the kernel says, and what its verifier says.
-pub(super) fn load_to_run(
-    name: &str,
-    code: &[bpf_insn],
-    license: &CStr,
-) -> Result<OwnedFd, (io::Error, String)> {
-    load((BPF_PROG_TYPE_SYSCALL, BPF_F_SLEEPABLE, 0), name, code, license)
+pub(super) fn load_to_run(name: &str, code: &[bpf_insn]) -> Result<OwnedFd, (io::Error, String)> {
+    load((BPF_PROG_TYPE_SYSCALL, BPF_F_SLEEPABLE, 0), name, code)
 }
 
 /// Runs such a program once.
@@ -182,7 +177,6 @@ fn load(
     (kind, flags, attach): Purpose,
     name: &str,
     code: &[bpf_insn],
-    license: &CStr,
 ) -> Result<OwnedFd, (io::Error, String)> {
     let mut prog_name = [0; 16];
     // The last byte stays zero.
@@ -193,7 +187,7 @@ fn load(
         prog_type: kind as u32,
         insn_cnt: u32::try_from(code.len()).unwrap_or(u32::MAX),
         insns: code.as_ptr() as u64,
-        license: license.as_ptr() as u64,
+        license: LICENSE.as_ptr() as u64,
         log_level: 0,
         log_size: 0,
         log_buf: 0,
@@ -203,7 +197,7 @@ fn load(
         prog_ifindex: 0,
         expected_attach_type: attach,
     };
-    // SAFETY: the attributes point to `code` and `license`, which are borrowed until the call is over.
+    // SAFETY: the attributes point to `code`, which is borrowed until the call is over, and to a constant.
     let loaded = unsafe { bpf(BPF_PROG_LOAD, &attributes) }.and_then(descriptor);
     loaded.map_err(|error| {
         let mut log = vec![0_u8; LOG as usize];

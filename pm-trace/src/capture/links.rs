@@ -20,7 +20,7 @@ const BEHIND_NOP: u64 = 5;
 /// Functions so long that a kprobe goes on ftrace's no-op. Behind it the kernel prepares a jump, and for that decodes all of
 /// the function, with a search through its module's symbols for each instruction (`can_optimize` in
 /// arch/x86/kernel/kprobes/opt.c): 51, 35, 14 and 13 million instructions for these on Linux 6.1, where
-/// ftrace takes 10 to 12. `cargo xtask lab run arming` prints what each takes.
+/// ftrace takes 10 to 12 (`cargo xtask lab run arming --kernel 6.1 --set LAB_VERBOSE=-vv`, for the former without this list).
 const LONG: [&str; 4] =
     ["ata_eh_recover", "ata_scsi_port_error_handler", "__scsi_execute", "ata_port_request_pm"];
 

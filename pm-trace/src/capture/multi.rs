@@ -22,11 +22,8 @@ use aya_obj::generated::bpf_func_id::{BPF_FUNC_get_attach_cookie, BPF_FUNC_tail_
 use aya_obj::generated::{BPF_DW, BPF_IMM, BPF_LD, BPF_PSEUDO_FUNC, BPF_PSEUDO_MAP_FD, bpf_insn};
 use pm_trace_common::hook::Hook;
 use std::collections::{HashMap, HashSet};
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
-
-/// The object's licence, which its programs have.
-pub(super) const LICENSE: &CStr = c"Dual MIT/GPL";
 
 /// A function of the kernel that is there only where such links are.
 const NEEDED: &str = "register_fprobe_ips";
@@ -62,8 +59,7 @@ impl Multi {
         places.retain(|hook, _| programs.contains_key(hook.program()));
         let by_hook = program_array(Hook::COUNT).map_err(|error| format!("BPF_MAP_CREATE: {error}"))?;
         let code = dispatcher(by_hook.as_raw_fd());
-        let dispatcher =
-            load_for_many("dispatch", &code, LICENSE).map_err(|(error, log)| refused(&error, &log))?;
+        let dispatcher = load_for_many("dispatch", &code).map_err(|(error, log)| refused(&error, &log))?;
         Ok(Self { programs, places, by_hook, dispatcher })
     }
 
@@ -78,7 +74,7 @@ impl Multi {
     /// There is none in the object, or the kernel refuses it.
     pub(super) fn load(&self, hook: Hook) -> Result<OwnedFd, String> {
         let code = self.programs.get(hook.program()).ok_or("the eBPF object has no such program")?;
-        load_for_many(hook.program(), code, LICENSE).map_err(|(error, log)| refused(&error, &log))
+        load_for_many(hook.program(), code).map_err(|(error, log)| refused(&error, &log))
     }
 
     /// Attaches loaded programs of hooks, each to its function.
